@@ -1,4 +1,5 @@
 #include "cli/deployment.h"
+#include "models/workload/routing.h"
 #include "sim/config.h"
 
 #include <math.h>
@@ -117,6 +118,20 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
     spec->attention_precision = tw_attention_names[attention], spec->output_precision = tw_attention_names[output];
     spec->layout = (TwParallel){(int)tp, (int)dp, (int)pp, (int)ep};
     spec->routing.redundant = (int)redundant;
+    if (o->serving[TW_ON_SHARES]) {
+        TwError error = {0};
+        double *share;
+        if (o->serving[TW_ON_ZIPF]) {
+            fprintf(stderr, "tokenworks: --expert-shares beside --routing-zipf: one of both\n");
+            return false;
+        }
+        if (!tw_cli_file(o->serving[TW_ON_SHARES], "shares of experts", status)) return false;
+        if (!tw_routing_load(&share, &spec->routing.share_count, o->serving[TW_ON_SHARES], &error)) {
+            *status = tw_cli_fail(&error);
+            return false;
+        }
+        spec->routing.share = share;
+    }
     spec->routing.alike = o->serving[TW_ON_ALIKE] != NULL;
     *status = TW_DONE;
     return true;

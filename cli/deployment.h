@@ -14,6 +14,7 @@ bool tw_cli_real(const TwOptions *options, TwServing option, const char *name, d
 bool tw_cli_word(const TwOptions *options, TwServing option, const char *name, const char *const *words, int *place);
 
 // Chip, model, types, layout and routing; h200 may be written for h200_sxm. False: *status says why, and stderr.
+// spec->routing.share, where it is given, is the caller's to free, then too.
 bool tw_cli_deployment(const TwOptions *options, TwDeploySpec *spec, int *status);
 
 // The part that is meant: itself, or the only usual form factor.

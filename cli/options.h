@@ -63,6 +63,7 @@ typedef enum TwServing {
     TW_ON_SPLIT,
     TW_ON_SHARE,
     TW_ON_ZIPF,
+    TW_ON_SHARES,
     TW_ON_REDUNDANT,
     TW_ON_POLICY,
     TW_ON_SHARED,

@@ -13,6 +13,7 @@
 #endif
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { POINTS = 20 };
@@ -522,13 +523,13 @@ static bool sweep(const TwDeploy *d, TwServeSpec *s, Point *points, int *count, 
     return true;
 }
 
-int tw_command_serve(const TwOptions *o)
+static int serve_all(const TwOptions *o, TwDeploySpec *deployed)
 {
-    TwDeploySpec spec = {0};
     TwServeSpec serve = {0};
     TwTrace *trace = NULL;
     int status, count = 1;
-    if (!tw_cli_deployment(o, &spec, &status)) return status;
+    if (!tw_cli_deployment(o, deployed, &status)) return status;
+    TwDeploySpec spec = *deployed;
     TwEngineSpec engine;
     if (!set_engine(o, &spec, &serve)) return TW_USAGE;
     if (!set_policy(o, &serve, &engine, &status)) return status;
@@ -614,4 +615,12 @@ int tw_command_serve(const TwOptions *o)
     tw_deploy_destroy(&deploy);
     tw_trace_destroy(trace);
     return good ? TW_DONE : tw_cli_fail(&error);
+}
+
+int tw_command_serve(const TwOptions *o)
+{
+    TwDeploySpec spec = {0};
+    int status = serve_all(o, &spec);
+    free((void *)spec.routing.share);
+    return status;
 }

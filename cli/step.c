@@ -138,12 +138,12 @@ static void print_json(const TwDeploySpec *spec, const TwDeploy *d, const Result
     printf("}}\n");
 }
 
-int tw_command_step(const TwOptions *o)
+static int step_of(const TwOptions *o, TwDeploySpec *deployed)
 {
-    TwDeploySpec spec = {.memory_fraction = 0.9};
     Asked a = {0};
     int status;
-    if (!tw_cli_deployment(o, &spec, &status)) return status;
+    if (!tw_cli_deployment(o, deployed, &status)) return status;
+    TwDeploySpec spec = *deployed;
     spec.dense = tw_dense_engine(spec.engine);
     if (!read_pair("decode", o->serving[TW_ON_DECODE], &a.decodes, &a.context, NULL) ||
         !read_pair("prefill", o->serving[TW_ON_PREFILL], &a.prompts, &a.tokens, &a.history))
@@ -170,4 +170,12 @@ int tw_command_step(const TwOptions *o)
         print_text(&spec, &deploy, &a, &result);
     tw_deploy_destroy(&deploy);
     return TW_DONE;
+}
+
+int tw_command_step(const TwOptions *o)
+{
+    TwDeploySpec spec = {.memory_fraction = 0.9};
+    int status = step_of(o, &spec);
+    free((void *)spec.routing.share);
+    return status;
 }

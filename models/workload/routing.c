@@ -1,4 +1,5 @@
 #include "models/workload/routing.h"
+#include "sim/csv.h"
 #include "sim/random.h"
 
 #include <math.h>
@@ -80,4 +81,33 @@ double tw_routing_hottest(const TwModelRow *model, int ep, const TwRouting *rout
     free(load);
     free(held);
     return hottest;
+}
+
+bool tw_routing_load(double **share, int *count, const char *path, TwError *error)
+{
+    TwCsv *csv;
+    *share = NULL;
+    *count = 0;
+    if (!tw_csv_read(&csv, path, error)) return false;
+    int column = tw_csv_column(csv, "share"), rows = tw_csv_rows(csv);
+    bool good = true;
+    double sum = 0.0;
+    if (column < 0) good = tw_fail(error, TW_BAD_INPUT, "%s: no column share, expected one, a row an expert", path);
+    double *value = calloc((size_t)rows + 1, sizeof *value);
+    if (!value) abort();
+    for (int i = 0; good && i < rows; i++) {
+        good = tw_csv_number(csv, i, column, &value[i], error);
+        if (good && !(value[i] >= 0.0 && isfinite(value[i])))
+            good = tw_fail(error, TW_BAD_INPUT, "%s:%d: share = %g, expected 0 or more", path, tw_csv_line(csv, i),
+                           value[i]);
+        sum += good ? value[i] : 0.0;
+    }
+    if (good && !(sum > 0.0))
+        good = tw_fail(error, TW_BAD_INPUT, "%s: shares sum to %g, expected more than 0", path, sum);
+    tw_csv_destroy(csv);
+    if (good)
+        *share = value, *count = rows;
+    else
+        free(value);
+    return good;
 }

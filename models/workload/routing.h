@@ -8,6 +8,11 @@
 
 #include "models/workload/model_shape.h"
 #include "models/workload/step.h"
+#include "sim/error.h"
+
+// Shares of the experts of a layer, in their order, from column `share` of a CSV file: any scale. *share is the
+// caller's to free.
+bool tw_routing_load(double **share, int *count, const char *path, TwError *error);
 
 // Tokens that reach the busiest of ep GPUs over the mean; 1 for even shares, ep 1 or no experts.
 double tw_routing_hottest(const TwModelRow *model, int ep, const TwRouting *routing);

@@ -74,6 +74,8 @@ static bool check_shapes(const TwStepSpec *spec, TwError *error)
     if (m->moe_layers > 0 && !divides(m->expert_inter, group / ep))
         return tw_fail(error, TW_BAD_INPUT, "%d GPUs that share an expert do not divide its inner width %lld",
                        group / ep, (long long)m->expert_inter);
+    if (spec->routing.share && m->experts < 1)
+        return tw_fail(error, TW_BAD_INPUT, "shares of experts, but the model has no experts");
     if (spec->routing.share && spec->routing.share_count != m->experts)
         return tw_fail(error, TW_BAD_INPUT, "%d shares of experts, expected %lld", spec->routing.share_count,
                        (long long)m->experts);

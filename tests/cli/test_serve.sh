@@ -74,6 +74,35 @@ expect 0 "" ${drawn/ --json/} --rate 20 --replicas 4 --router least_loaded --for
 ! grep -q "answers of one length" out.txt || fail "waves of lengths that are drawn"
 expect 2 "length-range 2: expected a number from 0.01 to 1" $drawn --length-range 2
 expect 2 "does nothing with --lengths" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --lengths azure23_conv --length-range 0.8
+# shares of experts from a file: even ones are balanced, those of a power law in its order are hotter or not by how they
+# fall on the GPUs; one GPU with all doubles its time
+model="--chip gb300 --model deepseek-v3 --precision fp4 --dp 8 --ep 8 --decode 2048x1000 --json"
+python3 - <<'END'
+with open("even.csv", "w") as f: f.write("share\n" + "1\n" * 256)
+with open("hot.csv", "w") as f: f.write("expert,share\n" + "".join(f"{i},{3 if i < 32 else 1}\n" for i in range(256)))
+END
+for shares in even hot; do
+    expect 0 "" "$TOKENWORKS" step $model --expert-shares $shares.csv
+    cp out.txt $shares.json
+done
+expect 0 "" "$TOKENWORKS" step $model --expert-shares hot.csv --redundant-experts 64
+cp out.txt spread.json
+expect 0 "" "$TOKENWORKS" step $model --moe-imbalance 1
+python3 - <<'END' || fail "--expert-shares"
+import json
+even, hot, spread, balanced = (json.load(open(f)) for f in ("even.json", "hot.json", "spread.json", "out.txt"))
+def moe(o): return sum(p["time_s"] for p in o["operators"] if "expert" in p["name"])
+# the first of eight GPUs has 96 of 320 tokens: 2.4 times its share
+assert abs(moe(even) / moe(balanced) - 1) < 1e-9, (moe(even), moe(balanced))
+assert 1.3 < moe(hot) / moe(even) < 2.41, moe(hot) / moe(even)
+assert moe(spread) < 0.8 * moe(hot)
+END
+printf 'share\n1\n' > short.csv; printf 'part\n1\n' > part.csv; printf 'share\n1\n-2\n' > less.csv
+expect 3 "1 shares of experts, expected 256" "$TOKENWORKS" step $model --expert-shares short.csv
+expect 3 "no column share" "$TOKENWORKS" step $model --expert-shares part.csv
+expect 3 "less.csv:3: share = -2, expected 0 or more" "$TOKENWORKS" step $model --expert-shares less.csv
+expect 2 "one of both" "$TOKENWORKS" step $model --expert-shares even.csv --routing-zipf 1
+expect 3 "the model has no experts" "$TOKENWORKS" step --chip h200 --model llama-3.1-8b --decode 1x1 --expert-shares even.csv
 # longer than the model takes: told, and a trace's rows are cut to it, by one replica and by a fleet
 expect 0 "longest context of the model is 131072" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --isl 200000 --osl 10 --concurrency 1 --requests 2
 expect 0 "" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --isl 131062 --osl 10 --concurrency 1 --requests 2
