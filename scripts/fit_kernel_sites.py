@@ -8,6 +8,11 @@ the kernels that a table lists for the same shape an engine is taken to choose t
 geometric mean over the token counts within an octave of it. A row of hidden 0 is the median over all sites of an
 engine: for sites that are in no table. TensorRT-LLM has one only where more than a fifth of the curves under the fit
 were timed untuned, else the fit is of its rows.
+
+Triton's kernels on Blackwell: the tables' rows of vLLM are of TensorRT-LLM's generator there, but <chip>_power_moe.csv.gz
+times vLLM 0.22's fused_experts, which is Triton's, 100 us or longer and for a second at a time, mostly at the board's
+limit. What that costs is taken off: the same shapes on an H200, where both tables have Triton's, median by tokens an
+expert. Below its rows the generator's time by the published ratios of few tokens.
 """
 import collections, csv, gzip, math, os, sys
 
@@ -136,6 +141,63 @@ def tuned_times():
     return instead, share
 
 
+def site_of(row):
+    return tuple(int(row[k]) for k in SITE)
+
+
+def octaves(row):
+    """Tokens an expert, in steps of four."""
+    return round(0.5 * math.log2(int(row["tokens"]) * int(row["topk"]) / int(row["experts"])))
+
+
+def sustained_rows(chip):
+    path = os.path.join(tables, chip + "_power_moe.csv.gz")
+    if os.path.exists(path):
+        yield from (r for r in rows_of(path, gzip.open) if r["engine"].startswith("vllm"))
+
+
+def sustained():
+    """Time of a second of Triton's kernel over that of a burst, by type and tokens an expert: an H200."""
+    burst = {(r["dtype"], site_of(r), r["tokens"]): float(r["t_us"])
+             for r in rows_of(os.path.join(tables, "h200_sxm_moe.csv.gz"), gzip.open)
+             if r["kernel"] == "triton" and r["gated"] == "1" and r["routing"] == "pl1.2" and not r["flag"]}
+    ratio = collections.defaultdict(list)
+    for r in sustained_rows("h200_sxm"):
+        t = burst.get((r["dtype"], site_of(r), r["tokens"]))
+        if t:
+            ratio[r["dtype"], octaves(r)].append(float(r["t_us"]) / t)
+    return {key: max(1.0, median(v)) for key, v in ratio.items() if len(v) >= 20}
+
+
+# Triton's time over the generator's at 1, 2, 4 tokens and more (docs/calibration.md)
+FEW = {"bf16": [1.65, 1.37, 1.24], "fp8": [1.5], "fp8_block": [1.5]}
+
+
+def few(kind, tokens):
+    at = min(round(math.log2(tokens)), len(FEW[kind]) - 1)
+    return FEW[kind][at]
+
+
+def triton(chip, ratio, grid, flops, bandwidth):
+    """Adds the ratios of Triton's kernel to those of the tables."""
+    longer = sustained()
+    for r in sustained_rows(chip):
+        kind, site, tokens = r["dtype"], site_of(r), int(r["tokens"])
+        if kind not in FEW or kind not in grid:
+            continue
+        # of both scalings of fp8, where a rung is missing the other's or bf16's stands
+        took = [longer[k, octaves(r)] for k in (kind, "fp8_block", "bf16") if (k, octaves(r)) in longer] or [1.0]
+        t = float(r["t_us"]) / took[0]
+        fit = fit_us(grid, flops[kind], bandwidth, kind, site, tokens)
+        ratio["triton", kind, "skewed", site][tokens] = math.log(t / fit)
+    for (engine, kind, routing, site), at in list(ratio.items()):
+        if engine != "triton":
+            continue
+        generator = ratio.get(("vllm", kind, routing, site), {})
+        for tokens in [t for t in generator if t < min(at)]:
+            at[tokens] = generator[tokens] + math.log(few(kind, tokens))
+
+
 def make(chip, instead, share):
     folder = os.path.join(calibration, chip)
     grid, (flops, bandwidth) = grids(folder), bounds(folder)
@@ -164,6 +226,8 @@ def make(chip, instead, share):
     ratio = collections.defaultdict(dict)
     for (engine, kind, routing, site, tokens), t in best.items():
         ratio[engine, kind, routing, site][tokens] = math.log(t / fit_us(grid, flops[kind], bandwidth, kind, site, tokens))
+    if chip in ("b200_sxm", "gb200"):
+        triton(chip, ratio, grid, flops, bandwidth)
     lines, every = [], collections.defaultdict(lambda: collections.defaultdict(list))
     for (engine, kind, routing, site), at in sorted(ratio.items()):
         node = []

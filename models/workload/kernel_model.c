@@ -722,8 +722,8 @@ static TwKernelCost query_mixed(const TwKernelModel *model, TwKernelShape s)
 }
 
 // Time of Triton's kernel of experts over vLLM's rows of the tables, which on Blackwell are of TensorRT-LLM's
-// generator, vLLM's choice there since 0.20: published times of a B200 over the rows of the same shapes
-// (docs/calibration.md).
+// generator, vLLM's choice there since 0.20, where the tables time no Triton (B300, GB300): published times of a few
+// tokens on a B200 over the rows of the same shapes (docs/calibration.md).
 static double triton_times(const TwKernelModel *model, TwNumber number, double tokens)
 {
     static const double bf16[] = {1.65, 1.37, 1.24};    // at 1, 2, 4 tokens and more
@@ -815,7 +815,11 @@ static TwKernelCost query_moe(const TwKernelModel *model, const TwKernelShape *s
     TwKernelShape of = *s;
     if (s->engine == TW_ENGINE_DEEPGEMM && s->number == TW_FP8_BLOCK) return query_deepgemm(model, s);
     if (s->engine == TW_ENGINE_DEEPGEMM) triton = true;
-    if (triton) of.engine = TW_ENGINE_VLLM;
+    // rows of Triton's own on Blackwell; on Hopper vLLM's are Triton's
+    TwKernelShape timed = *s;
+    timed.engine = TW_ENGINE_TRITON;
+    const Site *own = triton ? site_of(model, &timed, false) : NULL;
+    if (triton) of.engine = own ? TW_ENGINE_TRITON : TW_ENGINE_VLLM;
     if (s->engine == TW_ENGINE_CUTEDSL) {
         if (s->number == TW_FP4) return query_cutedsl(model, s);
         of.engine = TW_ENGINE_TRTLLM;
@@ -835,7 +839,7 @@ static TwKernelCost query_moe(const TwKernelModel *model, const TwKernelShape *s
     const Site *site = even || carried ? even : site_of(model, s, false);
     double ratio = site ? site_ratio(site, s->m) : 1.0;
     if (s->balanced && !even) ratio /= skew(model, s->m * s->top_k / s->experts, s->ep);
-    if (triton) ratio *= triton_times(model, s->number, s->m);
+    if (triton && !own) ratio *= triton_times(model, s->number, s->m);
     tw_kernel_stretch(&cost, ratio);
     return cost;
 }
