@@ -31,6 +31,8 @@ static const TwField accelerator_fields[] = {
     {"resident_w", "W", TW_REAL, 0, 1e5, NULL, ROW(resident_w), "model in memory, nothing running", NULL},
     {"live_w", "W", TW_REAL, 0, 1e5, NULL, ROW(live_w), "clocks up, no work", NULL},
     {"busy_w", "W", TW_REAL, 0, 1e5, NULL, ROW(busy_w), "more while any kernel runs, at full clock", NULL},
+    {"experts_w", "W", TW_REAL, 0, 1e5, "unknown", ROW(experts_w),
+     "more than busy_w while experts' kernels run and do not wait for memory; unknown: 0", NULL},
     {"bf16_j_per_flop", "J", TW_REAL, 0, 1e-9, NULL, ROW(bf16_j_per_flop), "energy of a bf16 FLOP at full clock", NULL},
     {"fp8_j_per_flop", "J", TW_REAL, 0, 1e-9, "0", ROW(fp8_j_per_flop), "energy of an fp8 FLOP at full clock", NULL},
     {"fp4_j_per_flop", "J", TW_REAL, 0, 1e-9, "0", ROW(fp4_j_per_flop), "energy of an fp4 FLOP at full clock", NULL},

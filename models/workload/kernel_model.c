@@ -809,7 +809,7 @@ static TwKernelCost query_deepgemm(const TwKernelModel *model, const TwKernelSha
     return finish(model, s, cost, bounds, t0, s->m);
 }
 
-static TwKernelCost query_moe(const TwKernelModel *model, const TwKernelShape *s)
+static TwKernelCost query_experts(const TwKernelModel *model, const TwKernelShape *s)
 {
     bool carried, triton = s->engine == TW_ENGINE_TRITON;
     TwKernelShape of = *s;
@@ -841,6 +841,17 @@ static TwKernelCost query_moe(const TwKernelModel *model, const TwKernelShape *s
     if (s->balanced && !even) ratio /= skew(model, s->m * s->top_k / s->experts, s->ep);
     if (triton && !own) ratio *= triton_times(model, s->number, s->m);
     tw_kernel_stretch(&cost, ratio);
+    return cost;
+}
+
+// With what they draw beyond other kernels while they neither start nor wait for memory, whatever their FLOP; it falls
+// with the clock as a FLOP's energy.
+static TwKernelCost query_moe(const TwKernelModel *model, const TwKernelShape *s)
+{
+    TwKernelCost cost = query_experts(model, s);
+    if (isnan(model->chip.experts_w)) return cost;
+    cost.more_w = model->chip.experts_w;
+    cost.flop_j += cost.more_w * fmax(cost.t_s - cost.t0_s - cost.bytes / model->chip.bandwidth_bytes_s, 0.0);
     return cost;
 }
 
@@ -952,6 +963,7 @@ TwKernelCost tw_kernel_query(const TwKernelModel *model, const TwKernelShape *sh
 
 void tw_kernel_stretch(TwKernelCost *cost, double times)
 {
+    cost->flop_j = fmax(cost->flop_j + cost->more_w * (cost->t_s - cost->t0_s) * (times - 1.0), 0.0);
     cost->t_s *= times;
     cost->t0_s *= times;
     cost->compute_s *= times;

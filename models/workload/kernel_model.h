@@ -51,6 +51,7 @@ typedef struct TwKernelCost {
     double t0_s, compute_s, memory_s;
     double l2_s;    // at full clock, at most the larger of compute_s and memory_s; 0: no bound
     double flop, bytes, flop_j, byte_j;
+    double more_w;      // beyond busy, while it neither starts nor waits for memory; flop_j holds its joules
     double sigma_ln;    // 1-sigma of ln t
     TwEvidence evidence;
     bool outside;    // beyond the table's hull: held at its edge
@@ -69,7 +70,7 @@ TwKernelCost tw_kernel_query(const TwKernelModel *model, const TwKernelShape *sh
 // Widths of mxfp4 experts as a kernel stores them, whole tiles; inter: of all tp shares together.
 void tw_kernel_padded(TwMixedKernel kernel, double tp, double *hidden, double *inter);
 
-// The same work, times as long: all its times, not its FLOP, bytes and joules.
+// The same work, times as long: all its times, not its FLOP and bytes, and of its joules those of more_w alone.
 void tw_kernel_stretch(TwKernelCost *cost, double times);
 
 // Whether m is a size at which kernels run whole tiles: up to 16, or a multiple of it.

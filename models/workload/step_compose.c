@@ -447,6 +447,7 @@ double tw_compose_span(const TwModelRow *m)
 static void emit_times(TwEmit *emit, void *context, const char *name, TwKernelCost cost, double times)
 {
     double l2_s = cost.l2_s * times;
+    cost.more_w = 0.0;    // its joules are among those below
     tw_kernel_stretch(&cost, times);
     cost.l2_s = l2_s;
     cost.flop *= times, cost.bytes *= times, cost.flop_j *= times, cost.byte_j *= times;

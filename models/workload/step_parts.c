@@ -120,9 +120,13 @@ int tw_step_parts(const TwStepModel *model, const TwBatch *batch, TwStepPart *pa
         device += b.part[i].time_s;
     }
     double host = 1e-9 * (t->host_step_ns + t->host_sequence_ns * ((batch->decodes + batch->chunks + ways - 1) / ways));
+    // what is drawn at any time, each part has for all of its own
+    double steady_w = power.live_w + power.busy_w * pow(clock, power.exponent);
     if (hidden != 0.0 && b.count < PARTS_MOST)
-        b.part[b.count++] =
-            (TwStepPart){.name = "behind the other half", .evidence = tw_evidence_name(TW_ASSUMED), .time_s = -hidden};
+        b.part[b.count++] = (TwStepPart){.name = "behind the other half",
+                                         .evidence = tw_evidence_name(TW_ASSUMED),
+                                         .time_s = -hidden,
+                                         .energy_j = -hidden * steady_w * t->gpus};
     // as whole() of step_cell.h has it: kernels and what is between them, or the host that starts them
     double launch_s = 1e-9 * launch.host_ns, gap_s = 1e-9 * launch.gap_ns, run_s = fmax(device + gap_s, launch_s);
     if (t->async) host = fmax(host + launch_s - run_s, 0.0);

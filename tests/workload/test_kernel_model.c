@@ -861,6 +861,86 @@ static void energy_is_above_idle(void)
     chip_close(&h200);
 }
 
+static double drawn_w(const Chip *chip, const TwKernelShape *shape)
+{
+    TwKernelCost cost = tw_kernel_query(chip->model, shape);
+    TwPower power = tw_chip_power(&chip->row);
+    return tw_kernel_energy_j(&cost, &power, 1.0) / cost.t_s;
+}
+
+// Boards over a second of one kernel with random weights, below their limits (1,000 and 1,200 W), as NVIDIA's tables of
+// power have them: products that stream weights, experts on Triton's kernel.
+static void boards_draw_as_published(void)
+{
+    static const struct {
+        const char *chip;
+        TwNumber number;
+        double m, n, k, w;
+    } products[] = {{"gb200", TW_BF16, 1, 51200, 51200, 956}, {"gb200", TW_BF16, 4, 51200, 65536, 980},
+                    {"gb200", TW_BF16, 7, 51200, 65536, 991}, {"gb200", TW_FP8, 2, 51200, 65536, 945},
+                    {"gb200", TW_FP8, 10, 51200, 51200, 979}, {"gb200", TW_FP8, 13, 51200, 51200, 1003}};
+    static const struct {
+        const char *chip;
+        double hidden, inter, experts, m, w;
+    } experts[] = {{"b200_sxm", 7168, 2048, 256, 256, 957},  {"b200_sxm", 7168, 2048, 256, 1024, 946},
+                   {"b200_sxm", 7168, 2048, 256, 4096, 899}, {"b200_sxm", 6144, 2560, 160, 256, 910},
+                   {"b200_sxm", 6144, 2560, 160, 1024, 964}, {"b200_sxm", 6144, 2560, 160, 4096, 908},
+                   {"b200_sxm", 4096, 1536, 128, 256, 896},  {"b200_sxm", 4096, 1536, 128, 1024, 875},
+                   {"gb200", 6144, 2560, 160, 256, 980},     {"gb200", 6144, 2560, 160, 1024, 955},
+                   {"gb200", 6144, 2560, 160, 4096, 907}};
+    for (size_t i = 0; i < sizeof products / sizeof *products; i++) {
+        Chip chip = chip_open(products[i].chip);
+        TwKernelShape shape = gemm_shape(products[i].number, products[i].m, products[i].n, products[i].k);
+        CHECK_NEAR(drawn_w(&chip, &shape) / products[i].w, 1.0, 0.06);
+        chip_close(&chip);
+    }
+    double sum = 0.0;
+    for (size_t i = 0; i < sizeof experts / sizeof *experts; i++) {
+        Chip chip = chip_open(experts[i].chip);
+        TwKernelShape moe = {.op = TW_KERNEL_MOE, .engine = TW_ENGINE_TRITON, .number = TW_FP8_BLOCK};
+        moe.hidden = experts[i].hidden, moe.inter = experts[i].inter, moe.experts = experts[i].experts, moe.top_k = 8;
+        moe.tp = moe.ep = 1, moe.m = experts[i].m;
+        double ratio = drawn_w(&chip, &moe) / experts[i].w;
+        CHECK_NEAR(ratio, 1.0, 0.15);
+        sum += ratio;
+        chip_close(&chip);
+    }
+    CHECK_NEAR(sum / (double)(sizeof experts / sizeof *experts), 1.0, 0.05);
+}
+
+// Experts draw more while they neither start nor wait for memory, stretched ones for as much longer; a chip that does
+// not say how much draws none.
+static void experts_draw_more(void)
+{
+    Chip with = chip_open("b200_sxm"), without = chip_open("b200_sxm");
+    tw_kernel_model_destroy(without.model);
+    without.row.experts_w = NAN;
+    char path[512];
+    TwError error = {.text = ""};
+    CHECK(tw_data_find("calibration/b200_sxm", path, sizeof path));
+    CHECK(tw_kernel_model_create(&without.model, &without.row, path, &error));
+    TwPower power = tw_chip_power(&with.row);
+    for (double m = 1; m <= 16384; m *= 4) {
+        TwKernelShape moe = {.op = TW_KERNEL_MOE, .engine = TW_ENGINE_TRITON, .number = TW_BF16, .m = m};
+        moe.hidden = 4096, moe.inter = 1536, moe.experts = 128, moe.top_k = 8, moe.tp = moe.ep = 1;
+        TwKernelCost a = tw_kernel_query(with.model, &moe), b = tw_kernel_query(without.model, &moe);
+        CHECK(a.t_s == b.t_s && a.byte_j == b.byte_j);
+        double beside_s = fmax(a.t_s - a.t0_s - a.bytes / with.row.bandwidth_bytes_s, 0.0);
+        CHECK_NEAR(a.flop_j - b.flop_j, with.row.experts_w * beside_s, 1e-9);
+        CHECK(a.flop_j < b.flop_j + with.row.experts_w * a.t_s);
+        double before_j = tw_kernel_energy_j(&a, &power, 1.0) - tw_kernel_energy_j(&b, &power, 1.0);
+        double started_s = a.t_s - a.t0_s;
+        tw_kernel_stretch(&a, 1.5), tw_kernel_stretch(&b, 1.5);
+        CHECK_NEAR(tw_kernel_energy_j(&a, &power, 1.0) - tw_kernel_energy_j(&b, &power, 1.0),
+                   before_j + 0.5 * with.row.experts_w * started_s, 1e-9);
+        TwKernelShape dense = gemm_shape(TW_BF16, m, 4096, 4096);
+        a = tw_kernel_query(with.model, &dense), b = tw_kernel_query(without.model, &dense);
+        CHECK(a.flop_j == b.flop_j);
+    }
+    chip_close(&with);
+    chip_close(&without);
+}
+
 // TensorRT-LLM's decode of a cache of 8 bits on Hopper keeps the rate of one of 16, vLLM's FlashAttention does not; on
 // Blackwell both run TensorRT-LLM's kernels. Nobody reads more quickly than the memory does, beyond the tables either.
 static void attention_by_engine(void)
@@ -981,5 +1061,7 @@ int main(void)
     weights_alone();
     brought_experts();
     energy_is_above_idle();
+    boards_draw_as_published();
+    experts_draw_more();
     return check_failures != 0;
 }

@@ -477,7 +477,7 @@ static void two_batches(const char *chip, const char *precision, bool parts_agre
                     // the breakdown takes short chunks as they are, and no account of tables that fall (Hopper)
                     if (!parts_agree || (i == 1 && n < 512)) continue;
                     CHECK_NEAR(times[j], time, 0.04);
-                    CHECK_NEAR(energies[j], energy, 0.04);
+                    CHECK_NEAR(energies[j], energy, 0.03);
                 }
                 CHECK(times[1] <= times[0] * (1.0 + 1e-12));
                 CHECK(times[1] >= times[0] - exchange);
@@ -576,6 +576,7 @@ static void samplers(const char *chip, double processors, double clock_hz)
 {
     Fixture f;
     CHECK(fixture_open(&f, chip, "qwen3-8b", "bf16", 1));
+    f.chip.limit_w = 1e4;    // no lower clock behind a sampler than without
     TwStepModel *model[TW_SAMPLERS];
     double at[TW_SAMPLERS][2][TW_LEVELS], energy[TW_SAMPLERS];
     for (int s = 0; s < TW_SAMPLERS; s++) {

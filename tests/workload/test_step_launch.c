@@ -106,6 +106,7 @@ static void with_the_host(void)
 {
     Fixture f;
     CHECK(open_vllm(&f, "h200_sxm", "llama-3.1-8b", 1));
+    f.chip.limit_w = 1e4;    // as above
     f.spec.graphs = TW_GRAPHS_NONE;
     TwStepModel *none = fixture_model(&f);
     f.spec.host_step_s = 2e-3;
