@@ -377,6 +377,8 @@ static void layers(Sim *s, double years, int replications, TwAvailability *detai
         double mean = sum[k] / n, scatter = n > 1.0 ? fmax(square[k] / n - mean * mean, 0.0) / (n - 1.0) : NAN;
         double half = n > 1.0 ? tw_student_95(replications - 1) * sqrt(scatter) : NAN;
         layer[k] = (TwLayerResult){1.0 - mean, fmax(1.0 - mean - half, 0.0), fmin(1.0 - mean + half, 1.0)};
+        // nothing lost has no scatter, and says how seldom it happens rather than how long it lasts
+        if (sum[k] == 0.0) layer[k].low = layer[k].high = NAN;
     }
 }
 
@@ -447,10 +449,23 @@ void tw_availability_print(const TwAvailability *a, const TwPlant *plant, FILE *
             plant->facility, a->replications, a->years, (long long)plant->run.seed);
     fprintf(f, "  %-10s %14s  %-28s %8s %12s %14s\n", "layer", "operational", "95 % interval", "nines", "h a year",
             "inherent");
-    for (int k = 0; k < TW_LAYERS; k++)
-        fprintf(f, "  %-10s %14.9f  %.9f to %.9f %8.2f %12.4g %14.9f\n", tw_layer_names[k], a->layer[k].availability,
-                a->layer[k].low, a->layer[k].high, nines(a->layer[k].availability),
-                (1.0 - a->layer[k].availability) * 8760.0, a->inherent[k].availability);
+    bool untouched = false;
+    for (int k = 0; k < TW_LAYERS; k++) {
+        char interval[40], digits[16];
+        bool none = isnan(a->layer[k].low) && a->layer[k].availability == 1.0;
+        untouched = untouched || none;
+        snprintf(interval, sizeof interval, "%.9f to %.9f", a->layer[k].low, a->layer[k].high);
+        snprintf(digits, sizeof digits, "%.2f", nines(a->layer[k].availability));
+        fprintf(f, "  %-10s %14.9f  %-26s %8s %12.4g %14.9f\n", tw_layer_names[k], a->layer[k].availability,
+                none ? "nothing lost" : interval, none ? "-" : digits, (1.0 - a->layer[k].availability) * 8760.0,
+                a->inherent[k].availability);
+    }
+    // three over the years without one bounds the rate of a Poisson process at 95 %
+    if (untouched)
+        fprintf(f,
+                "\n  nothing lost in %.6g years: at 95 %% less often than once in %.4g years; how much, more "
+                "--replicates would say\n",
+                a->years * a->replications, a->years * a->replications / -log(0.05));
     fprintf(f,
             "\n  operational: failures, waits for crews and spares, planned maintenance; inherent: failures and repair "
             "times alone\n");
@@ -474,13 +489,17 @@ void tw_availability_json(const TwAvailability *a, const TwPlant *plant, FILE *f
     tw_json_text(f, plant->facility);
     fprintf(f, ",\n  \"seed\": %lld,\n  \"years\": %.17g,\n  \"replications\": %d,\n  \"layers\": {",
             (long long)plant->run.seed, a->years, a->replications);
-    for (int k = 0; k < TW_LAYERS; k++)
-        fprintf(f,
-                "%s\n    \"%s\": {\"availability\": %.17g, \"low\": %.17g, \"high\": %.17g, \"hours_per_year\": %.17g, "
-                "\"inherent\": %.17g, \"inherent_low\": %.17g, \"inherent_high\": %.17g}",
-                k ? "," : "", tw_layer_names[k], a->layer[k].availability, a->layer[k].low, a->layer[k].high,
-                (1.0 - a->layer[k].availability) * 8760.0, a->inherent[k].availability, a->inherent[k].low,
-                a->inherent[k].high);
+    for (int k = 0; k < TW_LAYERS; k++) {
+        fprintf(f, "%s\n    \"%s\": {\"availability\": %.17g", k ? "," : "", tw_layer_names[k],
+                a->layer[k].availability);
+        tw_json_member(f, "low", a->layer[k].low);
+        tw_json_member(f, "high", a->layer[k].high);
+        tw_json_member(f, "hours_per_year", (1.0 - a->layer[k].availability) * 8760.0);
+        tw_json_member(f, "inherent", a->inherent[k].availability);
+        tw_json_member(f, "inherent_low", a->inherent[k].low);
+        tw_json_member(f, "inherent_high", a->inherent[k].high);
+        fprintf(f, "}");
+    }
     fprintf(f,
             "\n  },\n  \"planned\": {\"parts\": %d, \"hours_per_year\": %.17g, \"put_off_per_year\": %.17g, "
             "\"rack_hours_per_year\": %.17g},",

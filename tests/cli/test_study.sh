@@ -117,4 +117,10 @@ END
 # one replicate is asked for as any other number is: where the file says more, and where nothing said is a thousand
 expect 0 ", 24 scenarios" "$TOKENWORKS" study "$facilities/studies/dc_800v.cfg" --dry-run --replicates 1
 expect 0 ": 1 times" "$TOKENWORKS" availability "$facilities/hall_2n.cfg" --replicates 1
+# nothing lost in all the years has no interval and no nines, but says how seldom: -T/ln(0.05)
+expect 0 "less often than once in 16.69 years" "$TOKENWORKS" availability "$facilities/dps_8rack.cfg" --years 5 --replicates 10 \
+    --set 'operations.failures+={ name = "gpu"; of = "gpu"; per_million_h = 12.62; mttr_h = 1.0; }'
+"$TOKENWORKS" availability "$facilities/dps_8rack.cfg" --years 5 --replicates 10 --json \
+    --set 'operations.failures+={ name = "gpu"; of = "gpu"; per_million_h = 12.62; mttr_h = 1.0; }' > out.txt
+[ "$(json layers.power.low)" = None ] && [ "$(json layers.power.availability)" = 1 ] || fail "an interval of nothing lost"
 finish
