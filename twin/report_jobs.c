@@ -35,6 +35,9 @@ void tw_report_jobs(TwReport *report, const TwState *state)
     double span_s = tw_state_time_s(state);
     TwJobsTotals t;
     tw_jobs_totals(plant->jobs, block, &t);
+    // each rack stands for so many, and each job on it
+    double scale = plant->rack_scale;
+    t.gpu_s *= scale, t.useful_gpu_s *= scale, t.tokens *= scale, t.energy_j *= scale;
     tw_report_add(report, "jobs.submitted", "1", "jobs of the facility file, mixes drawn", plant->jobs->job_count);
     tw_report_add(report, "jobs.done", "1", "jobs that ended", (double)t.done);
     tw_report_add(report, "jobs.running", "1", "jobs on GPUs at the end", (double)t.running);
@@ -50,7 +53,7 @@ void tw_report_jobs(TwReport *report, const TwState *state)
     tw_report_add(report, "jobs.tokens", "tokens", "trained on", t.tokens);
     tw_report_add(report, "jobs.energy_j", "J", "of the GPUs while they held them", t.energy_j);
     tw_report_add(report, "jobs.gpus_lent", "1", "GPUs lent by serving, mean",
-                  tw_over(tw_jobs_lent_gpu_s(plant, block), span_s));
+                  tw_over(scale * tw_jobs_lent_gpu_s(plant, block), span_s));
     add_waits(report, state);
     for (int i = 0, listed = 0; i < plant->jobs->job_count && listed < 200; i++) {
         const TwJob *job = tw_jobs_job(plant->jobs, block, i);
@@ -63,13 +66,13 @@ void tw_report_jobs(TwReport *report, const TwState *state)
         const TwKpiRow values[] = {
             {"steps", "1", "steps done", job->steps},
             {"step_s", "s", "step at full clock", job->pace_s > 0.0 ? job->pace_s : spec->step_s},
-            {"tokens", "tokens", "trained on", tw_jobs_tokens(plant->jobs, block, i)},
+            {"tokens", "tokens", "trained on", scale * tw_jobs_tokens(plant->jobs, block, i)},
             {"batches", "1", "rollouts trained on, that a pool served", (double)job->trained_batches},
             {"rollout_s", "s", "its GPUs waited for rollouts", job->rollout_s},
             {"logged_tokens", "tokens", "logged for the flywheel", job->logged_tokens},
             {"failures", "1", "went back to its checkpoint", job->failures},
             {"waited_s", "s", "in the queue", job->waited_s},
-            {"energy_j", "J", "of its GPUs", job->energy_j}};
+            {"energy_j", "J", "of its GPUs", scale * job->energy_j}};
         tw_report_add_rows(report, values, sizeof values / sizeof *values, "jobs.list.%.40s", spec->name);
     }
 }

@@ -90,6 +90,23 @@ on_gb300, on_h200 = map(float, sys.argv[1:])
 assert abs(on_gb300 / on_h200 / (1.979e15 * 0.3793 / (5e15 * 0.46661)) - 1) < 1e-3, (on_gb300, on_h200)
 PY
 expect 0 "GB300 llama-3.1-70b pretrain fp8 2026a" "$TOKENWORKS" check carried.cfg
+# racks that stand for ten each: jobs on them as well, and their energy is part of the GPUs'
+for scale in 1 10; do
+    expect 0 '"ok": true' "$TOKENWORKS" run carried.cfg --for 2min -q --json --set run.rack_scale=$scale --set run.warmup_s=0 \
+        --set power.utility.limit_mw=100 --set power.switchboard.limit_mw=100 --set power.pdu.limit_mw=100 --set power.house.limit_mw=100 \
+        --set workload.jobs.tune.load_s=1 --set workload.jobs.tune.gpu_mtbf_h=0 --out scaled$scale.h5
+    cp out.txt scaled$scale.json
+done
+python3 - <<'PY' || fail "jobs on racks that stand for ten each"
+import json
+one, ten = (json.load(open(f"scaled{k}.json")) for k in (1, 10))
+for key in ("gpus_held", "tokens", "energy_j"): assert abs(ten["jobs"][key] / one["jobs"][key] / 10 - 1) < 1e-6, key
+for run in (one, ten):
+    j = run["jobs"]
+    assert abs(j["gpu_share"] - 128 / 576) < 1e-9, j["gpu_share"]
+    assert 0.2 < j["energy_j"] / (run["power"]["gpu_mw"]["mean"] * 1e6 * run["simulated_s"]) < 1.0
+assert abs(ten["jobs"]["list"]["tune"]["tokens"] / one["jobs"]["list"]["tune"]["tokens"] / 10 - 1) < 1e-6
+PY
 # a job for which serving leaves no room however little is asked of it
 expect 0 "never starts: it needs 128 GPUs at least and serving leaves 0 to jobs" "$TOKENWORKS" check carried.cfg --set workload.replicas=72
 expect 3 "never starts" "$TOKENWORKS" check carried.cfg --set workload.replicas=72 --strict
