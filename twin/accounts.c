@@ -223,7 +223,8 @@ TwBill tw_accounts_bill(const TwPlant *plant, const void *block, double water_kg
     b.water_usd = water_kg * 1e-3 * t->water_usd_m3;
     bool leased = t->lease_usd_gpu_h > 0.0;
     b.capex_it_usd = leased ? 0.0 : t->rack_usd * plant->rack_count * scale;
-    for (int i = 0; i < plant->element_count; i++)
+    if (isfinite(t->facility_w)) b.capex_facility_usd = t->facility_usd_w * t->facility_w;
+    for (int i = 0; i < plant->element_count && !isfinite(t->facility_w); i++)
         if (strcmp(plant->elements[i].kind, "feed") == 0 && isfinite(plant->elements[i].limit_w))
             b.capex_facility_usd += t->facility_usd_w * plant->elements[i].limit_w;
     b.it_usd = leased ? tw_lease_usd((double)plant->gpu_count, t->lease_usd_gpu_h, span_s)

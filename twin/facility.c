@@ -81,7 +81,9 @@ const TwKind tw_site_kind = {
 
 static const TwField tariff_fields[] = {
     REAL(TwTariffRow, energy_usd_kwh, "USD/kWh", 0, 10, "0.08", "price of electricity"),
-    REAL(TwTariffRow, facility_usd_w, "USD/W", 0, 1000, "10.5", "building, power and cooling per W of feed limit"),
+    REAL(TwTariffRow, facility_usd_w, "USD/W", 0, 1000, "10.5", "building, power and cooling per W of facility_w"),
+    REAL(TwTariffRow, facility_w, "W", 0, 1e12, "unknown",
+         "power that the building is priced by; unknown: the sum of the feeds' limits, which counts a 2N site twice"),
     REAL(TwTariffRow, rack_usd, "USD", 0, 1e9, "5900000", "one rack with its share of network and storage"),
     REAL(TwTariffRow, lease_usd_gpu_h, "USD", 0, 1e4, "0", "rent of a GPU an hour; with it no rack is bought"),
     REAL(TwTariffRow, years, "a", 0.5, 100, "5", "life of the annuity"),

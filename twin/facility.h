@@ -25,7 +25,8 @@ typedef struct TwSiteRow {
 
 typedef struct TwTariffRow {
     double energy_usd_kwh;
-    double facility_usd_w;              // building, power and cooling, per W of the feeds' limits
+    double facility_usd_w;              // building, power and cooling, per W of facility_w
+    double facility_w;                  // NaN: the feeds' limits
     double rack_usd;                    // a rack with everything in it
     double lease_usd_gpu_h;             // 0: racks are bought
     double years, interest_fraction;    // of the annuity

@@ -17,6 +17,15 @@ static void generators_are_no_feeds(void)
     factory_end(f);
 }
 
+// A 2N site is built once, whatever each of its feeds may carry.
+static void a_building_is_priced_by_what_it_is_built_for(void)
+{
+    const char *const sets[] = {"run.for_s=4.0", "tariff.facility_mw=3.0"};
+    Factory f = factory("facilities/hall_2n.cfg", sets, 2);
+    CHECK_NEAR(tw_accounts_bill(f.plant, tw_state_block(f.state), 0.0, 4.0).capex_facility_usd, 10.5 * 3e6, 1e-12);
+    factory_end(f);
+}
+
 // Rent is of the GPUs that stand there: where each rack stands for 216 those are counted once.
 static void rent_of_racks_that_stand_for_many(void)
 {
@@ -32,5 +41,6 @@ int main(void)
 {
     rent_of_racks_that_stand_for_many();
     generators_are_no_feeds();
+    a_building_is_priced_by_what_it_is_built_for();
     return check_failures != 0;
 }
