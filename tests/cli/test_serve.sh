@@ -165,6 +165,31 @@ none, tier, apart, shared = (json.load(open(f)) for f in ("no_tier.json", "agent
 for o in (tier, apart, shared): assert o["tier_hit_share"] > 0.005, o["tier_hit_share"]
 assert none["tier_hit_share"] == 0
 END
+# the same of a facility whose prompts are computed apart: with memory for sixteen of a hundred templates there, a tier
+# brings back what would be computed
+python3 - "$facilities/split_hall.cfg" <<'END'
+import sys
+s = open(sys.argv[1]).read()
+a = s.index('      arrival = { kind = "poisson"'); b = s.index('      ttft_slo_s', a)
+s = s[:a] + "      context_tokens = 16384; TIERS\n" + s[b:]
+s = s.replace("replicas = 8; }; }", "replicas = 8; kv_blocks = 6000; }; }")
+s = s.replace("  jobs = (", """  classes = ( { name = "c"; pool = "chat"; rate_s = 30.0; lengths = "constant"; input_tokens = 6000.0; output_tokens = 200.0;
+                prefix = { kind = "templates"; count = 100; zipf_s = 0.1; tokens = 5000; }; } );
+  jobs = (""")
+tier = 'engine = { tiers = ( { name = "host"; capacity_gb = 500.0; read_bytes_s = 5e10; write_bytes_s = 5e10; } ); };'
+open("tiers.cfg", "w").write(s.replace("TIERS", tier))
+open("no_tiers.cfg", "w").write(s.replace("TIERS", ""))
+END
+for f in tiers no_tiers; do
+    expect 0 "" "$TOKENWORKS" run $f.cfg --for 4min --set run.warmup_min=1 --json -q -o $f.h5
+    cp out.txt $f.json
+done
+python3 - <<'END' || fail "tiers of who computes prompts"
+import json
+some, none = (json.load(open(f)) for f in ("tiers.json", "no_tiers.json"))
+assert some["serving"]["tier_hit_share"] > 0.4 and none["serving"]["tier_hit_share"] == 0
+assert some["latency"]["ttft_s"]["mean"] < 0.6 * none["latency"]["ttft_s"]["mean"]
+END
 expect 2 "expected GB" $turns --kv-tier 5
 expect 2 "at most 3" $turns --kv-tier 1,1+2,1+3,1+4,1
 expect 2 "expected GB" $turns --kv-tier 1,1,1,1,1
