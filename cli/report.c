@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int usage(const char *text)
 {
@@ -137,7 +138,13 @@ int tw_command_report(const TwOptions *options)
     if (options->plot) return options->out ? plot(options) : usage("--plot needs --out FILE.png, .svg or .pdf");
     TwError error = {0};
     TwResult *result;
-    if (!tw_result_open(&result, options->files[0], &error)) return tw_cli_fail(&error);
+    const char *name = options->files[0];
+    size_t length = strlen(name);
+    if (length > 4 && strcmp(name + length - 4, ".cfg") == 0 && access(name, R_OK) == 0 && !tw_cli_is_hdf5(name)) {
+        fprintf(stderr, "tokenworks: %s is a facility file; `tokenworks run %s` makes a result of it\n", name, name);
+        return TW_IO;
+    }
+    if (!tw_result_open(&result, name, &error)) return tw_cli_fail(&error);
     int status = TW_DONE;
     if (options->export_format) {
         bool dsx = strcmp(options->export_format, "dsx") == 0;

@@ -118,6 +118,7 @@ expect 3 "leak: value = -1, expected 0 to 10000 kg/s" "$TOKENWORKS" check "$dps"
 expect 0 "the event at 1200 s does not happen: the run ends at 600 s" "$TOKENWORKS" check "$dps" --set run.for_s=600 --event "lose pdu1 at=20min"
 
 # the file of the command line: 5
+expect 5 "is a facility file" "$TOKENWORKS" report "$dps"
 expect 5 "expected a facility file" "$TOKENWORKS" network allreduce
 expect 5 "facilities/wide_hall.cfg" "$TOKENWORKS" network wide_hal
 expect 5 "dps_8rack.cfg" "$TOKENWORKS" run dps_8rak.cfg
