@@ -481,9 +481,10 @@ static void begin_group(const TwFluidWork *w, TwFluidGroup group, double seconds
 // A replica that computes everything so many times slower.
 static void slow_down(TwFluidRow *row, double times)
 {
-    static const TwFluidValue rates[] = {
-        TW_FLUID_ENDS,       TW_FLUID_ITERATIONS,  TW_FLUID_CHANGES, TW_FLUID_HIT_TOKENS,  TW_FLUID_LOOKED_UP,
-        TW_FLUID_RECOMPUTED, TW_FLUID_PREEMPTIONS, TW_FLUID_STEPS,   TW_FLUID_STEP_TOKENS, TW_FLUID_CROSSED};
+    static const TwFluidValue rates[] = {TW_FLUID_ENDS,        TW_FLUID_LEVEL,       TW_FLUID_ITERATIONS,
+                                         TW_FLUID_CHANGES,     TW_FLUID_HIT_TOKENS,  TW_FLUID_LOOKED_UP,
+                                         TW_FLUID_RECOMPUTED,  TW_FLUID_PREEMPTIONS, TW_FLUID_STEPS,
+                                         TW_FLUID_STEP_TOKENS, TW_FLUID_CROSSED};
     for (int k = 0; k < TW_FLUID_POINTS && times > 1.0; k++) {
         for (size_t j = 0; j < sizeof rates / sizeof *rates; j++) row->at[k][rates[j]] /= times;
         row->at[k][TW_FLUID_TTFT_S] *= times;

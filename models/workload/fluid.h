@@ -75,6 +75,7 @@ typedef enum TwFluidValue {
     TW_FLUID_CROSSED,    // bytes out of its network cards
     TW_FLUID_TTFT_S,     // means over requests: without what a full replica lets wait
     TW_FLUID_TPOT_S,
+    TW_FLUID_LEVEL,    // ends a second that rise up to those of a full replica: what its queue of chance hangs on
     TW_FLUID_TAKEN,    // of the prompts that come, where the others find too many waiting
     TW_FLUID_VALUES
 } TwFluidValue;

@@ -130,7 +130,7 @@ static double mean_at(const Chance *c, double longest, double stands)
 // Ornstein-Uhlenbeck process with the slope of the last piece of the table, above it a Brownian motion (fluid.h).
 static double queue(const TwFluidStep *s, const Chance *c, double ends, double *stands)
 {
-    double most = s->row->at[LAST][TW_FLUID_ENDS], left = most - ends;
+    double most = s->row->at[LAST][TW_FLUID_LEVEL], left = most - ends;
     *stands = 1.0;
     if (!(c->noise > 0.0)) return 0.0;
     if (left <= 1e-12 * most) return INFINITY;
@@ -143,11 +143,11 @@ static Chance chance_of(const TwFluidStep *s, const TwFlow *f)
 {
     const double *full = s->row->at[LAST], *before = s->row->at[LAST - 1];
     double slope =
-        (full[TW_FLUID_ENDS] - before[TW_FLUID_ENDS]) / (full[TW_FLUID_IN_FLIGHT] - before[TW_FLUID_IN_FLIGHT]);
-    Chance c = {.noise = s->noise * full[TW_FLUID_ENDS], .seconds = s->seconds, .stood = -1.0};
+        (full[TW_FLUID_LEVEL] - before[TW_FLUID_LEVEL]) / (full[TW_FLUID_IN_FLIGHT] - before[TW_FLUID_IN_FLIGHT]);
+    Chance c = {.noise = s->noise * full[TW_FLUID_LEVEL], .seconds = s->seconds, .stood = -1.0};
     double stands;
-    c.scatter = sqrt(0.5 * fmax(slope, 1e-12) * s->below * full[TW_FLUID_ENDS]);
-    c.known = queue(s, &c, s->row->at[MEASURED][TW_FLUID_ENDS], &stands);
+    c.scatter = sqrt(0.5 * fmax(slope, 1e-12) * s->below * full[TW_FLUID_LEVEL]);
+    c.known = queue(s, &c, s->row->at[MEASURED][TW_FLUID_LEVEL], &stands);
     c.variance = f->variance, c.stood = f->stands;
     return c;
 }
@@ -158,7 +158,7 @@ static double ends_at(const TwFluidStep *s, double work)
     int k = work > s->row->at[LAST - 1][TW_FLUID_IN_FLIGHT] ? LAST - 1 : MEASURED;
     const double *a = s->row->at[k], *b = s->row->at[k + 1];
     double w = (work - a[TW_FLUID_IN_FLIGHT]) / (b[TW_FLUID_IN_FLIGHT] - a[TW_FLUID_IN_FLIGHT]);
-    return a[TW_FLUID_ENDS] + fmin(w, 1.0) * (b[TW_FLUID_ENDS] - a[TW_FLUID_ENDS]);
+    return a[TW_FLUID_LEVEL] + fmin(w, 1.0) * (b[TW_FLUID_LEVEL] - a[TW_FLUID_LEVEL]);
 }
 
 // The backlog that stands beside so many in work; the table has that of its own loads.

@@ -20,6 +20,7 @@ static const double loads[MEASURED] = {0.004, 0.015, 0.025, 0.04, 0.1,  0.2,  0.
 // where prompts go elsewhere when too many wait: of what comes
 static const double offered[MEASURED + 2] = {0.02, 0.06, 0.12, 0.2, 0.3, 0.4,  0.5, 0.6,
                                              0.7,  0.8,  0.9,  1.0, 1.2, 1.45, 2.0, 4.0};
+static const double falling = 0.99;    // beyond what runs differ by
 // requests that count, beside six times those in work: queues of chance take their time
 static const int counts[MEASURED] = {500, 500, 500, 500, 1000, 1500, 2000, 2000, 2000, 2000, 2000, 3000, 12000, 32000};
 
@@ -203,11 +204,16 @@ static double sequences_that_fit(const TwFluidBench *b, int64_t kv_blocks, doubl
 
 static void make_monotonic(TwFluidRow *row)
 {
+    // of one that ends most before it is full: it fills all the same, and then ends what was measured
+    const double full = row->at[LAST][TW_FLUID_ENDS];
+    bool falls = full < falling * row->at[LAST - 1][TW_FLUID_ENDS] && full > row->at[MEASURED][TW_FLUID_ENDS];
     for (int k = 1; k < TW_FLUID_POINTS; k++) {
         double *at = row->at[k], *before = row->at[k - 1];
         at[TW_FLUID_IN_FLIGHT] = fmax(at[TW_FLUID_IN_FLIGHT], before[TW_FLUID_IN_FLIGHT] * 1.001 + 1e-9);
-        at[TW_FLUID_ENDS] = fmax(at[TW_FLUID_ENDS], before[TW_FLUID_ENDS]);
+        if (!falls || k < LAST) at[TW_FLUID_ENDS] = fmax(at[TW_FLUID_ENDS], before[TW_FLUID_ENDS]);
     }
+    for (int k = 0; k < TW_FLUID_POINTS; k++) row->at[k][TW_FLUID_LEVEL] = row->at[k][TW_FLUID_ENDS];
+    if (falls) row->at[LAST - 1][TW_FLUID_LEVEL] = 0.5 * (row->at[MEASURED][TW_FLUID_ENDS] + full);
 }
 
 // Requests that take many steps of many ranks are dear: fewer of them, an eighth or so at least.
