@@ -241,7 +241,7 @@ static const struct {
      SERVING + TW_ON_ALL_TO_ALL},
     {{"graphs", 0, "HOW", TW_STEP | TW_SERVE,
       "steps replayed from CUDA graphs: full, decodes whole (default); full_pieces, prompts, too, in pieces; pieces, "
-      "all in pieces; none, kernel by kernel (--enforce-eager)"},
+      "all in pieces; none, kernel by kernel"},
      SERVING + TW_ON_GRAPHS},
     {{"launch-time", 0, "S", TW_STEP | TW_SERVE,
       "seconds of the host for a kernel outside of graphs; default: 26e-6 (Python), with --graphs full not counted; "

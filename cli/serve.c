@@ -353,24 +353,30 @@ static void head(const TwDeploySpec *spec, const TwDeploy *d, const TwServeSpec 
     printf("requests of %.0f input and %.0f output tokens on average\n\n", s->input_mean, s->output_mean);
 }
 
+// Mean and quantiles; where there are none (answers of one token have no time per token) a dash.
+static void print_quantiles(const char *name, const double value[4], double scale, int digits, const char *unit)
+{
+    printf("  %-22s", name);
+    for (int k = 0; k < 4; k++) isnan(value[k]) ? printf(" %10s", "-") : printf(" %10.*f", digits, scale * value[k]);
+    printf(" %s\n", unit);
+}
+
 static void print_text(const TwDeploy *d, const TwServeSpec *s, const TwServeResult *r)
 {
     Rates k = rates_of(d, s, r);
-    printf("  output        %12.1f tokens/s    %10.1f a GPU    %10.1f a user\n", r->output_s, k.per_gpu, k.per_user);
+    printf("  output        %12.1f tokens/s    %10.1f a GPU", r->output_s, k.per_gpu);
+    if (!isnan(k.per_user)) printf("    %10.1f a user", k.per_user);
+    printf("\n");
     printf("  input         %12.1f tokens/s    %10.3f requests/s\n", r->input_s, r->requests_s);
     printf("  power         %12.1f W a GPU     %10.1f W at the plug\n", r->gpu_w, k.plug_w);
     printf("  per megawatt  %12.0f tokens/s    %10.0f at the plug     %.4g J a token\n", k.per_mw, k.per_mw_plug,
            k.joules);
     printf("\n  %-22s %10s %10s %10s %10s\n", "", "mean", "p50", "p90", "p99");
-    printf("  %-22s %10.2f %10.2f %10.2f %10.2f ms\n", "time to first token", 1e3 * r->ttft_s[0], 1e3 * r->ttft_s[1],
-           1e3 * r->ttft_s[2], 1e3 * r->ttft_s[3]);
-    printf("  %-22s %10.3f %10.3f %10.3f %10.3f ms\n", "time per output token", 1e3 * r->tpot_s[0], 1e3 * r->tpot_s[1],
-           1e3 * r->tpot_s[2], 1e3 * r->tpot_s[3]);
-    printf("  %-22s %10.3f %10.3f %10.3f %10.3f ms\n", "gap between tokens", 1e3 * r->itl_s[0], 1e3 * r->itl_s[1],
-           1e3 * r->itl_s[2], 1e3 * r->itl_s[3]);
-    printf("  %-22s %10.3f %10.3f %10.3f %10.3f s\n", "end to end", r->e2e_s[0], r->e2e_s[1], r->e2e_s[2], r->e2e_s[3]);
-    printf("  %-22s %10.3f %10.3f %10.3f %10.3f ms\n", "the same, a token", 1e3 * r->token_s[0], 1e3 * r->token_s[1],
-           1e3 * r->token_s[2], 1e3 * r->token_s[3]);
+    print_quantiles("time to first token", r->ttft_s, 1e3, 2, "ms");
+    print_quantiles("time per output token", r->tpot_s, 1e3, 3, "ms");
+    print_quantiles("gap between tokens", r->itl_s, 1e3, 3, "ms");
+    print_quantiles("end to end", r->e2e_s, 1.0, 3, "s");
+    print_quantiles("the same, a token", r->token_s, 1e3, 3, "ms");
     printf("\n  a window of %.1f s with %lld requests: %.1f in flight on a replica, %lld iterations, %lld preemptions, "
            "%.0f %% of the time below full clock\n",
            r->span_s, (long long)r->requests, r->batch, (long long)r->iterations, (long long)r->preemptions,

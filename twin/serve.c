@@ -20,6 +20,7 @@ typedef struct Live {
     const TwServeSpec *spec;
     TwStream stream;
     int64_t total, issued, open;    // open: may be issued now
+    bool loops;                     // as many in flight at all times
     int64_t *due;                   // ring of arrival times of a closed loop
     int64_t due_head, due_count, due_room;
     int64_t next_ns;    // of an open loop
@@ -42,15 +43,15 @@ static int64_t trace_row(const Live *l) { return (int64_t)((double)l->issued * f
 static int64_t live_peek(const Live *l)
 {
     if (l->issued >= l->total) return INT64_MAX;
+    if (l->loops) return l->due_count > 0 ? l->due[l->due_head] : INT64_MAX;
     switch (l->spec->kind) {
-    case TW_LOAD_CLOSED:
-        return l->due_count > 0 ? l->due[l->due_head] : INT64_MAX;
     case TW_LOAD_OPEN:
         return l->next_ns;
     case TW_LOAD_TRACE:
         return l->spec->trace->arrival_ns[trace_row(l)];
     case TW_LOAD_OFFLINE:
     case TW_LOAD_SATURATED:
+    case TW_LOAD_CLOSED:
         break;
     }
     return 0;
@@ -100,7 +101,7 @@ static void source_pop(const void *context, void *block, int cell, TwRequest *re
             request->content.segment[request->content.count++] =
                 (TwSegment){own, shared, request->input_tokens - shared};
     }
-    if (l->spec->kind == TW_LOAD_CLOSED) {
+    if (l->loops) {
         l->due_head = (l->due_head + 1) % l->due_room;
         l->due_count--;
     } else if (l->spec->kind == TW_LOAD_OPEN) {
@@ -120,7 +121,7 @@ static void source_finished(const void *context, void *block, int cell, const Tw
             (Ended){f->request.arrival_ns, f->first_ns, f->last_ns, f->request.input_tokens, f->request.output_tokens};
     else
         l->rejected++;
-    if (l->spec->kind != TW_LOAD_CLOSED) return;
+    if (!l->loops) return;
     l->due[(l->due_head + l->due_count) % l->due_room] = f->last_ns + llround(1e9 * l->spec->request_s);
     l->due_count++;
 }
@@ -130,7 +131,7 @@ static void live_start(Live *l)
     l->issued = l->ended_count = l->rejected = l->cut = 0;
     l->due_head = l->due_count = 0;
     l->next_ns = 0;
-    if (l->spec->kind != TW_LOAD_CLOSED) return;
+    if (!l->loops) return;
     for (int64_t i = 0; i < l->due_room; i++) l->due[l->due_count++] = 0;
 }
 
@@ -202,7 +203,12 @@ static bool run_create(Run *run, const TwDeploy *deploy, const TwServeSpec *spec
         (Live){.spec = spec, .stream = tw_stream(spec->seed, "serve"), .total = total, .context_tokens = context};
     run->live.ended = calloc((size_t)total, sizeof(Ended));
     if (spec->log) run->live.told = calloc((size_t)total, sizeof(TwFinished));
-    run->live.due_room = spec->kind == TW_LOAD_CLOSED ? (int64_t)ceil(spec->concurrency / spec->replicas) : 1;
+    // a front end takes in all that has come before it passes an answer: no more than as many as run again wait there
+    bool fronts = spec->engine && spec->engine->front_end.output_s > 0.0;
+    run->live.loops = spec->kind == TW_LOAD_CLOSED || (spec->kind == TW_LOAD_SATURATED && fronts);
+    run->live.due_room = spec->kind == TW_LOAD_CLOSED ? (int64_t)ceil(spec->concurrency / spec->replicas)
+                         : run->live.loops            ? 2 * (int64_t)sequences
+                                                      : 1;
     run->live.due = calloc((size_t)run->live.due_room + 1, sizeof(int64_t));
     if (!run->live.ended || !run->live.due || (spec->log && !run->live.told)) abort();
     run->source.live = &run->live;
@@ -351,7 +357,7 @@ static void choose_window(const Live *l, int sequences, int64_t *first, int64_t 
     *first = 0, *last = n;
     if (l->spec->steady > 0 && l->spec->steady + 1 < n) *last = n - l->spec->steady - 1;
     if (l->spec->whole || l->spec->kind == TW_LOAD_OFFLINE || l->spec->kind == TW_LOAD_TRACE) return;
-    if (l->spec->kind == TW_LOAD_CLOSED) flight = l->due_room;
+    if (l->loops) flight = l->due_room;
     if (l->spec->kind == TW_LOAD_OPEN) {
         if (l->spec->requests > 0 && !l->spec->settled) return;
         // the second half of the time in which requests arrive

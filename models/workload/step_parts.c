@@ -60,6 +60,62 @@ static double device_s(const Breakdown *b, double clock, bool moved)
     return s;
 }
 
+// Two halves of a batch in turns, as step_cost.c has them: twice the kernels of a half, with all that is not halved,
+// and the whole at once.
+typedef struct Turns {
+    Breakdown at_once, whole, halves, all;
+} Turns;
+
+static Turns turns_of(const TwCompose *c, double n, double group, const Breakdown *at_once)
+{
+    Turns turns = {.at_once = *at_once};
+    add_tokens(c, n, group, true, &turns.halves);
+    add_tokens(c, n, group, false, &turns.whole);
+    Breakdown *all = &turns.all;
+    *all = turns.halves;
+    for (int i = 0; i < at_once->count && all->count < PARTS_MOST; i++) {
+        int k = 0;
+        while (k < turns.whole.count && strcmp(turns.whole.part[k].name, at_once->part[i].name) != 0) k++;
+        if (k < turns.whole.count) continue;
+        all->part[all->count] = at_once->part[i];
+        all->cost[all->count++] = at_once->cost[i];
+    }
+    return turns;
+}
+
+// What of all runs behind the other half; 0 or less: at once is faster.
+static double turns_hidden_s(const Turns *turns, double clock)
+{
+    double once = device_s(&turns->at_once, clock, false), whole = device_s(&turns->whole, clock, false);
+    double moved = device_s(&turns->halves, clock, true);
+    double kernels =
+        fmax(device_s(&turns->halves, clock, false) - moved, whole - device_s(&turns->whole, clock, true)) + once -
+        whole;
+    double in_turns = fmax(moved, kernels + tw_exchange_share * moved);
+    return in_turns < once ? device_s(&turns->all, clock, false) - in_turns : 0.0;
+}
+
+static double steady_w(const TwPower *power, double clock)
+{
+    return power->live_w + power->busy_w * pow(clock, power->exponent);
+}
+
+// The highest clock at which the mean power is allowed: in turns there is less time for as much work.
+static double turns_clock(const Turns *turns, const TwPower *power, double most, double limit_w)
+{
+    double low = power->clock_min, high = most, clock = most;
+    for (int i = 0; i < 52; i++) {
+        double hidden = turns_hidden_s(turns, clock), time = device_s(&turns->all, clock, false) - hidden;
+        double energy = -hidden * steady_w(power, clock);
+        for (int k = 0; k < turns->all.count; k++) energy += tw_kernel_energy_j(&turns->all.cost[k], power, clock);
+        bool within = energy <= limit_w * time;
+        if (within && clock == most) return most;
+        *(within ? &low : &high) = clock;
+        clock = 0.5 * (low + high);
+    }
+    return low;
+}
+
 int tw_step_parts(const TwStepModel *model, const TwBatch *batch, TwStepPart *parts, int most)
 {
     const TwStepTables *t = model->inner;
@@ -89,26 +145,11 @@ int tw_step_parts(const TwStepModel *model, const TwBatch *batch, TwStepPart *pa
     TwPower power = tw_chip_power(&t->chip);
     double clock = tw_sequence_clock(b.cost, b.count, &power, t->chip.limit_w, &over), hidden = 0.0;
     if (t->exchange) {
-        // two halves in turns, where that is faster: as step_cost.c has it
-        Breakdown both = {.count = 0};
-        add_tokens(c, n, group, true, &both);
-        double once = device_s(&b, clock, false), moved = device_s(&both, clock, true);
-        Breakdown whole = {.count = 0};
-        add_tokens(c, n, group, false, &whole);
-        double once_s = device_s(&whole, clock, false), other = once - once_s;
-        double kernels = fmax(device_s(&both, clock, false) - moved, once_s - device_s(&whole, clock, true)) + other;
-        double in_turns = fmax(moved, kernels + tw_exchange_share * moved);
-        if (in_turns < once) {
-            for (int i = 0; i < b.count; i++) {
-                int k = 0;
-                while (k < whole.count && strcmp(whole.part[k].name, b.part[i].name) != 0) k++;
-                if (k < whole.count) continue;
-                if (both.count == PARTS_MOST) break;
-                both.part[both.count] = b.part[i];
-                both.cost[both.count++] = b.cost[i];
-            }
-            b = both;
-            hidden = device_s(&b, clock, false) - in_turns;
+        Turns turns = turns_of(c, n, group, &b);
+        if (turns_hidden_s(&turns, clock) > 0.0) {
+            b = turns.all;
+            clock = turns_clock(&turns, &power, clock, t->chip.limit_w);
+            hidden = turns_hidden_s(&turns, clock);
         }
     }
     double device = -hidden;
@@ -121,12 +162,11 @@ int tw_step_parts(const TwStepModel *model, const TwBatch *batch, TwStepPart *pa
     }
     double host = 1e-9 * (t->host_step_ns + t->host_sequence_ns * ((batch->decodes + batch->chunks + ways - 1) / ways));
     // what is drawn at any time, each part has for all of its own
-    double steady_w = power.live_w + power.busy_w * pow(clock, power.exponent);
     if (hidden != 0.0 && b.count < PARTS_MOST)
         b.part[b.count++] = (TwStepPart){.name = "behind the other half",
                                          .evidence = tw_evidence_name(TW_ASSUMED),
                                          .time_s = -hidden,
-                                         .energy_j = -hidden * steady_w * t->gpus};
+                                         .energy_j = -hidden * steady_w(&power, clock) * t->gpus};
     // as whole() of step_cell.h has it: kernels and what is between them, or the host that starts them
     double launch_s = 1e-9 * launch.host_ns, gap_s = 1e-9 * launch.gap_ns, run_s = fmax(device + gap_s, launch_s);
     if (t->async) host = fmax(host + launch_s - run_s, 0.0);
