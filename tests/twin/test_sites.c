@@ -43,7 +43,7 @@ static void cards_are_computed(void)
 // B2: under a load that fills the older racks, the newer ones need less energy a token.
 static void newer_racks_need_less(void)
 {
-    // a quarter of the racks, and a fifth more requests than in the file, which the older racks carry
+    // a quarter of the racks, and a fifth more requests than in the file, which the older racks just do not carry
     static const char *const coarse[] = {"run.exchange_s=10.0", "racks.count=2", "workload.arrival.rate_s=60000.0"};
     double joules[2];
     for (int r = 0; r < 2; r++) {
