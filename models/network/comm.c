@@ -54,6 +54,7 @@ static bool read_point(const TwCsv *csv, const char *path, int row, const int *c
 // how many they are.
 static int make_curves(TwArena *arena, const Point *points, int count, bool apart, TwCommCurve *curves)
 {
+    double *log_bytes = TW_TAKE(arena, count + 1, double), *log_s = TW_TAKE(arena, count + 1, double);
     int made = 0;
     for (int i = 0; i < count; i++) {
         const Point *p = &points[i];
@@ -66,8 +67,8 @@ static int make_curves(TwArena *arena, const Point *points, int count, bool apar
                                    (TwCollective)p->what,
                                    p->ranks,
                                    0,
-                                   TW_TAKE(arena, count - i, double),
-                                   TW_TAKE(arena, count - i, double)};
+                                   log_bytes + i,
+                                   log_s + i};
         } else if (p->bytes == p[-1].bytes) {
             continue;
         }
