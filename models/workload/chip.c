@@ -107,6 +107,8 @@ double tw_number_bytes(TwNumber number)
 
 bool tw_number_weight_only(TwNumber number) { return number == TW_W4A16 || number == TW_W8A16; }
 
+bool tw_number_mixed(TwNumber number) { return number == TW_MXFP4 || tw_number_weight_only(number); }
+
 TwNumber tw_number_computes(const TwAcceleratorRow *chip, TwNumber number)
 {
     if (tw_number_weight_only(number)) return TW_BF16;

@@ -827,7 +827,7 @@ static TwKernelCost query_experts(const TwKernelModel *model, const TwKernelShap
     // Triton's kernel takes both scalings of fp8, and as long; per tensor it is in no table (docs/calibration.md)
     if (of.engine == TW_ENGINE_VLLM && s->number == TW_FP8 && (triton || model->hopper)) of.number = TW_FP8_BLOCK;
     s = &of;
-    if (s->brought && s->number < TW_MXFP4) return query_brought(model, s);
+    if (s->brought && !tw_number_mixed(s->number)) return query_brought(model, s);
     double e = tw_number_bytes(s->number), activation = e;
     if (s->number != TW_BF16 && tw_number_computes(&model->chip, s->number) == TW_BF16) return query_mixed(model, *s);
     if (s->number == TW_MXFP4) activation = 1.0;

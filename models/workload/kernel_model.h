@@ -95,12 +95,17 @@ typedef struct TwPower {
 TwPower tw_chip_power(const TwAcceleratorRow *chip);
 // Energy of a byte over that at full clock; dynamic: x^(g-1).
 double tw_power_byte(const TwPower *power, double dynamic);
+double tw_power_steady_w(const TwPower *power, double clock);    // while any kernel runs, whatever it does
+// The largest clock in [clock_min, most] at which a mean power that rises with it is within cap_w (bisection). over:
+// even the lowest clock draws more.
+typedef double TwMeanPower(const void *context, double clock);
+double tw_power_clock(const TwPower *power, double most, double cap_w, TwMeanPower *mean_w, const void *context,
+                      bool *over);
 
 // At clock in (0, 1] of full: t0 + max(compute / clock, l2 / clock, memory); energy by P(x) of the chip.
 double tw_kernel_time_s(const TwKernelCost *cost, double clock);
 double tw_kernel_energy_j(const TwKernelCost *cost, const TwPower *power, double clock);
-// Mean power of a sequence, and the largest clock in [clock_min, 1] at which it is within cap_w (bisection).
-// over: even the lowest clock draws more.
+// Mean power of a sequence, and the largest clock at which it is within cap_w.
 double tw_sequence_w(const TwKernelCost *costs, int count, const TwPower *power, double clock);
 double tw_sequence_clock(const TwKernelCost *costs, int count, const TwPower *power, double cap_w, bool *over);
 

@@ -11,6 +11,31 @@ TwPower tw_chip_power(const TwAcceleratorRow *chip)
 
 double tw_power_byte(const TwPower *power, double dynamic) { return 1.0 - power->die_share * (1.0 - dynamic); }
 
+double tw_power_steady_w(const TwPower *power, double clock)
+{
+    return power->live_w + power->busy_w * pow(clock, power->exponent);
+}
+
+double tw_power_clock(const TwPower *power, double most, double cap_w, TwMeanPower *mean_w, const void *context,
+                      bool *over)
+{
+    *over = false;
+    if (mean_w(context, most) <= cap_w) return most;
+    double low = power->clock_min, high = most;
+    if (mean_w(context, low) > cap_w) {
+        *over = true;
+        return low;
+    }
+    for (int i = 0; i < 52; i++) {
+        double middle = 0.5 * (low + high);
+        if (mean_w(context, middle) <= cap_w)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 double tw_kernel_time_s(const TwKernelCost *cost, double clock)
 {
     return cost->t0_s + fmax(fmax(cost->compute_s, cost->l2_s) / clock, cost->memory_s);
@@ -18,9 +43,8 @@ double tw_kernel_time_s(const TwKernelCost *cost, double clock)
 
 double tw_kernel_energy_j(const TwKernelCost *cost, const TwPower *power, double clock)
 {
-    double steady_w = power->live_w + power->busy_w * pow(clock, power->exponent);
     double dynamic = pow(clock, power->exponent - 1.0);
-    return steady_w * tw_kernel_time_s(cost, clock) + cost->flop_j * dynamic +
+    return tw_power_steady_w(power, clock) * tw_kernel_time_s(cost, clock) + cost->flop_j * dynamic +
            cost->byte_j * tw_power_byte(power, dynamic);
 }
 
@@ -34,23 +58,21 @@ double tw_sequence_w(const TwKernelCost *costs, int count, const TwPower *power,
     return time > 0.0 ? energy / time : power->live_w;
 }
 
+typedef struct Sequence {
+    const TwKernelCost *costs;
+    int count;
+    const TwPower *power;
+} Sequence;
+
+static double sequence_w(const void *context, double clock)
+{
+    const Sequence *s = context;
+    return tw_sequence_w(s->costs, s->count, s->power, clock);
+}
+
 double tw_sequence_clock(const TwKernelCost *costs, int count, const TwPower *power, double cap_w, bool *over)
 {
-    *over = false;
-    if (tw_sequence_w(costs, count, power, 1.0) <= cap_w) return 1.0;
-    double low = power->clock_min, high = 1.0;
-    if (tw_sequence_w(costs, count, power, low) > cap_w) {
-        *over = true;
-        return low;
-    }
-    for (int i = 0; i < 52; i++) {
-        double middle = 0.5 * (low + high);
-        if (tw_sequence_w(costs, count, power, middle) <= cap_w)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
+    return tw_power_clock(power, 1.0, cap_w, sequence_w, &(Sequence){costs, count, power}, over);
 }
 
 TwSequenceCost tw_sequence_cost(const TwKernelCost *costs, int count)

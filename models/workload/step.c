@@ -125,22 +125,19 @@ static bool check_shapes(const TwStepSpec *spec, TwError *error)
 static bool check_chip(const TwAcceleratorRow *chip, const TwCompose *c, TwError *error)
 {
     const TwNumber used[] = {TW_BF16, c->linear, c->projection, c->output, c->expert, c->cache, c->prefill};
-    static const char *const peaks[TW_NUMBERS] = {"bf16_flops", "fp8_flops",  "fp8_flops", "fp4_flops",
-                                                  "bf16_flops", "bf16_flops", "bf16_flops"};
-    static const char *const energies[TW_NUMBERS] = {"bf16_j_per_flop", "fp8_j_per_flop",  "fp8_j_per_flop",
-                                                     "fp4_j_per_flop",  "bf16_j_per_flop", "bf16_j_per_flop",
-                                                     "bf16_j_per_flop"};
+    static const char *const units[] = {[TW_BF16] = "bf16", [TW_FP8] = "fp8", [TW_FP8_BLOCK] = "fp8", [TW_FP4] = "fp4"};
     for (size_t i = 0; i < sizeof used / sizeof *used; i++) {
         double peak = tw_chip_peak(chip, used[i]);
-        if (isnan(peak)) return tw_fail(error, TW_BAD_INPUT, "%s of the accelerator is unknown", peaks[used[i]]);
+        const char *unit = units[tw_number_computes(chip, used[i])];
+        if (isnan(peak)) return tw_fail(error, TW_BAD_INPUT, "%s_flops of the accelerator is unknown", unit);
         if (!(peak > 0.0))
-            return tw_fail(error, TW_BAD_INPUT, "the accelerator does not support %s (its %s is 0)%s",
-                           tw_number_name(used[i]), peaks[used[i]],
+            return tw_fail(error, TW_BAD_INPUT, "the accelerator does not support %s (its %s_flops is 0)%s",
+                           tw_number_name(used[i]), unit,
                            i > 4                            ? ""
                            : tw_number_bytes(used[i]) < 1.0 ? "; weights alone can be of 4 bits: w4a16"
                                                             : "; weights alone can be of 8 bits: w8a16");
         if (!(tw_chip_flop_j(chip, used[i]) > 0.0))
-            return tw_fail(error, TW_BAD_INPUT, "%s of the accelerator is unknown", energies[used[i]]);
+            return tw_fail(error, TW_BAD_INPUT, "%s_j_per_flop of the accelerator is unknown", unit);
     }
     const struct {
         const char *name;
@@ -169,7 +166,7 @@ static void set_power(TwStepTables *t)
         t->clock[l] = l == TW_LEVELS - 1 ? 1.0 : x;
         t->clock_dynamic[l] = pow(t->clock[l], power.exponent - 1.0);
         t->clock_byte[l] = tw_power_byte(&power, t->clock_dynamic[l]);
-        t->steady_w[l] = power.live_w + power.busy_w * pow(t->clock[l], power.exponent);
+        t->steady_w[l] = tw_power_steady_w(&power, t->clock[l]);
     }
     t->live_w = power.live_w;
     t->limit_w = t->chip.limit_w;

@@ -21,7 +21,7 @@ static const double ring_latency_s = 8.0e-6, ring_utilisation = 0.7;
 // Of released weights or as said; released fp8 weights of latent attention are block-scaled.
 static bool number_of(const char *name, const char *word, bool mla, TwNumber *number, TwError *error)
 {
-    if (!tw_number_find(word, number) || *number >= TW_MXFP4)
+    if (!tw_number_find(word, number) || tw_number_mixed(*number))
         return tw_fail(error, TW_BAD_INPUT, "%s = \"%s\", expected auto, bf16, fp8, fp8_block or fp4", name, word);
     if (mla && *number == TW_FP8) *number = TW_FP8_BLOCK;
     return true;
@@ -237,8 +237,7 @@ int tw_compose_exchange(const TwCompose *c, double n, TwMove *move)
 {
     double gpus = c->tp * c->ranks, hidden = (double)c->model->hidden, layers = layers_of(c, c->model->moe_layers);
     if (c->ranks < 2.0 || c->model->moe_layers < 1) return 0;
-    bool wide = c->expert == TW_BF16 || c->expert >= TW_MXFP4;
-    double e = wide ? 2.0 : tw_number_bytes(c->expert);
+    double e = tw_number_mixed(c->expert) ? 2.0 : tw_number_bytes(c->expert);
     // GPUs that the experts of a token lie on, its own aside
     double others = c->ep > 1.0 ? c->ep * -expm1((double)c->model->top_k * log1p(-1.0 / c->ep)) * (c->ep - 1.0) / c->ep
                                 : gpus - 1.0;

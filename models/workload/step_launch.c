@@ -12,7 +12,7 @@ typedef struct Count {
 } Count;
 
 // Activations are brought to this type before they are multiplied.
-static bool quantised(TwNumber number) { return number == TW_FP8 || number == TW_FP8_BLOCK || number == TW_FP4; }
+static bool quantised(TwNumber number) { return number != TW_BF16 && !tw_number_mixed(number); }
 
 // Kernels of one operator: vLLM turns and appends apart, quantises before each product, and deals, multiplies twice,
 // activates and sums for experts (fused_moe.py).

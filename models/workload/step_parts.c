@@ -95,25 +95,19 @@ static double turns_hidden_s(const Turns *turns, double clock)
     return in_turns < once ? device_s(&turns->all, clock, false) - in_turns : 0.0;
 }
 
-static double steady_w(const TwPower *power, double clock)
-{
-    return power->live_w + power->busy_w * pow(clock, power->exponent);
-}
+typedef struct TurnsPower {
+    const Turns *turns;
+    const TwPower *power;
+} TurnsPower;
 
-// The highest clock at which the mean power is allowed: in turns there is less time for as much work.
-static double turns_clock(const Turns *turns, const TwPower *power, double most, double limit_w)
+// In turns there is less time for as much work.
+static double turns_w(const void *context, double clock)
 {
-    double low = power->clock_min, high = most, clock = most;
-    for (int i = 0; i < 52; i++) {
-        double hidden = turns_hidden_s(turns, clock), time = device_s(&turns->all, clock, false) - hidden;
-        double energy = -hidden * steady_w(power, clock);
-        for (int k = 0; k < turns->all.count; k++) energy += tw_kernel_energy_j(&turns->all.cost[k], power, clock);
-        bool within = energy <= limit_w * time;
-        if (within && clock == most) return most;
-        *(within ? &low : &high) = clock;
-        clock = 0.5 * (low + high);
-    }
-    return low;
+    const TurnsPower *t = context;
+    const Breakdown *all = &t->turns->all;
+    double hidden = turns_hidden_s(t->turns, clock), energy = -hidden * tw_power_steady_w(t->power, clock);
+    for (int k = 0; k < all->count; k++) energy += tw_kernel_energy_j(&all->cost[k], t->power, clock);
+    return energy / (device_s(all, clock, false) - hidden);
 }
 
 int tw_step_parts(const TwStepModel *model, const TwBatch *batch, TwStepPart *parts, int most)
@@ -148,7 +142,7 @@ int tw_step_parts(const TwStepModel *model, const TwBatch *batch, TwStepPart *pa
         Turns turns = turns_of(c, n, group, &b);
         if (turns_hidden_s(&turns, clock) > 0.0) {
             b = turns.all;
-            clock = turns_clock(&turns, &power, clock, t->chip.limit_w);
+            clock = tw_power_clock(&power, clock, t->chip.limit_w, turns_w, &(TurnsPower){&turns, &power}, &over);
             hidden = turns_hidden_s(&turns, clock);
         }
     }
@@ -166,7 +160,7 @@ int tw_step_parts(const TwStepModel *model, const TwBatch *batch, TwStepPart *pa
         b.part[b.count++] = (TwStepPart){.name = "behind the other half",
                                          .evidence = tw_evidence_name(TW_ASSUMED),
                                          .time_s = -hidden,
-                                         .energy_j = -hidden * steady_w(&power, clock) * t->gpus};
+                                         .energy_j = -hidden * tw_power_steady_w(&power, clock) * t->gpus};
     // as whole() of step_cell.h has it: kernels and what is between them, or the host that starts them
     double launch_s = 1e-9 * launch.host_ns, gap_s = 1e-9 * launch.gap_ns, run_s = fmax(device + gap_s, launch_s);
     if (t->async) host = fmax(host + launch_s - run_s, 0.0);
