@@ -151,7 +151,7 @@ static void set_vllm(const TwRelease *r, const TwServed *s, TwEngineDefaults *d)
 
 // Its experts run on kernels of vLLM's descent; no table of its own. It makes the next batch beside the device since
 // 0.4 (lmsys.org/blog/2024-12-04-sglang-v0-4), but its published rates hold the time of a host that is added
-// (docs/validation.md, "Tried"). Chunks of 8,192 tokens; with 16,384 a rank beyond a node, as
+// (docs/validation-history.md, "Tried and not adopted"). Chunks of 8,192 tokens; with 16,384 a rank beyond a node, as
 // lmsys.org/blog/2025-05-05-large-scale-ep sets it. On Blackwell it takes the generator's experts for 8 and 4 bits
 // alone, and Triton's else, until 0.5.7 at least (server_args.py, moe_runner_backend).
 static void set_sglang(const TwRelease *r, const TwServed *s, TwEngineDefaults *d)

@@ -9,7 +9,7 @@ static const double few_tokens = 256.0;
 
 // What ranks wait for the last of them at a collective, a doubling of ranks: kernels do not end at the same instant,
 // while tables of collectives are timed with ranks aligned. From closed loops of Llama-3.1-70B at batch 4 over TP2 and
-// TP8 (docs/validation.md).
+// TP8 (docs/validation-assumptions.md).
 const double tw_rank_skew_s = 4.0e-6;
 
 // Kernels work in tiles: a window, however short, costs as full attention on prompts of this length. Tables of windows
