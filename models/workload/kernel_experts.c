@@ -146,7 +146,7 @@ static double marlin_block(double rows)
     return block[i];
 }
 
-// Narrow experts multiplied in bf16 (docs/calibration.md, "Engine"): Triton's kernel of mxfp4 by its published times or
+// Narrow experts multiplied in bf16 (docs/calibration.md): Triton's kernel of mxfp4 by its published times or
 // its share of the roofline, Marlin's by the table of bf16 experts for what it reads and by its own published rate for
 // what it computes.
 static TwKernelCost query_mixed(const TwKernelModel *model, TwKernelShape s)

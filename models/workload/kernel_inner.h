@@ -185,7 +185,7 @@ static inline TwKernelCost by_utilisation(const TwKernelModel *model, const TwKe
 }
 
 // Share of the bf16 peak that Marlin's kernels reach, which Hopper's wgmma does not serve: published on A100 and H100
-// (docs/calibration.md, "Engine"); after Hopper as many FLOP a cycle of a processor, whose peak is twice as many.
+// (docs/calibration.md); after Hopper as many FLOP a cycle of a processor, whose peak is twice as many.
 static inline double marlin_u(const TwKernelModel *model)
 {
     const double ampere = 0.452, hopper = 0.257;

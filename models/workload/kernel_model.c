@@ -253,7 +253,7 @@ static TwKernelCost by_time(const TwKernelModel *model, const TwKernelShape *sha
 
 static int engine_of(const TwKernelShape *s) { return tw_dense_engine(s->engine) == TW_ENGINE_VLLM ? VLLM : TRTLLM; }
 
-// Weights alone are narrow (docs/calibration.md, "Engine"): read as a bf16 product of as many bytes reads its own,
+// Weights alone are narrow (docs/calibration.md): read as a bf16 product of as many bytes reads its own,
 // widened and multiplied in bf16, beside the reads by Marlin, after them by Machete, Hopper's.
 static TwKernelCost query_weight_only(const TwKernelModel *model, const TwKernelShape *s)
 {
@@ -323,7 +323,7 @@ static double dim_excess(const TwKernelModel *model, const TwKernelShape *s)
     return 1.0;
 }
 
-// vLLM's unified Triton kernel with 16 query rows a program (docs/calibration.md, "Engine"): too few for wgmma.
+// vLLM's unified Triton kernel with 16 query rows a program (docs/calibration.md): too few for wgmma.
 static TwKernelCost unified_prefill(const TwKernelModel *model, const TwKernelShape *s, TwOpCost op)
 {
     // as many FLOP a cycle of a processor before wgmma, whose peak is half as many
