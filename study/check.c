@@ -80,7 +80,7 @@ static void digest_data(TwStudy *study)
     hex(digest, 32, study->data_digest);
 }
 
-// Digest of a file that facilities name, read once.
+// Digest of a file or folder that facilities name, read once.
 typedef struct NamedFile {
     char *name;
     bool found;
@@ -123,12 +123,17 @@ static const NamedFile *named(Checker *checker, const char *name)
     char path[600];
     SHA2_CTX context;
     SHA256Init(&context);
-    file->found = tw_find_file(name, checker->study->base, path, sizeof path) && hash_file(&context, path);
+    struct stat info;
+    file->found = tw_find_file(name, checker->study->base, path, sizeof path) && stat(path, &info) == 0;
+    if (file->found && S_ISDIR(info.st_mode))
+        hash_folder(&context, path, 0);
+    else
+        file->found = file->found && hash_file(&context, path);
     SHA256Final(file->digest, &context);
     return file;
 }
 
-// Files that a facility names: weather, traces.
+// Files that a facility names: weather, traces, shares of experts, calibrations of one's own.
 static void hash_named(SHA2_CTX *to, Checker *checker, const char *name)
 {
     if (!name || !name[0]) return;
@@ -141,11 +146,20 @@ static void hash_pool(SHA2_CTX *to, Checker *checker, const TwNode *node)
     TwPoolRow row;
     tw_node_row(node, &row);
     hash_named(to, checker, row.trace);
+    hash_named(to, checker, row.expert_shares);
     const TwNode *arrival = tw_node_group(node, "arrival");
     if (!arrival) return;
     TwArrivalRow arrivals;
     tw_node_row(arrival, &arrivals);
     hash_named(to, checker, arrivals.file);
+}
+
+// Those shipped are in the digest of the data.
+static void hash_tables(SHA2_CTX *to, Checker *checker, const TwNode *rack)
+{
+    TwAcceleratorRow chip;
+    tw_node_row(tw_node_group(rack, "gpu"), &chip);
+    if (tw_calibration_is_path(chip.calibration)) hash_named(to, checker, chip.calibration);
 }
 
 // settings: the key of the resolved file.
@@ -174,6 +188,8 @@ static void key_of(Checker *checker, const TwConfig *config, const char settings
     hash_named(&context, checker, site.weather);
     hash_named(&context, checker, site.carbon_file);
     hash_named(&context, checker, tariff.price_file);
+    for (int i = 0; i < tw_node_entries(root, "racks"); i++)
+        hash_tables(&context, checker, tw_node_entry(root, "racks", i, NULL));
     hash_pool(&context, checker, workload);
     for (int i = 0; i < tw_node_entries(workload, "pools"); i++)
         hash_pool(&context, checker, tw_node_entry(workload, "pools", i, NULL));

@@ -93,6 +93,24 @@ expect 3 "at most 16 axes" "$TOKENWORKS" study "$facilities/dps_8rack.cfg" --dry
 expect 3 "are the same" "$TOKENWORKS" study "$facilities/dps_8rack.cfg" --dry-run --axis workload.arrival.rate_s=5,7,5
 expect 3 "are the same" "$TOKENWORKS" study "$facilities/dps_8rack.cfg" --dry-run --axis run.seed=1,2
 
+# files of one's own that a facility names are part of a scenario: a changed one is not taken for what ran before
+cp -r "$TOKENWORKS_SOURCE/calibration/h200_sxm" tables
+expect 0 "" "$TOKENWORKS" calibration tables -q -o tables.h5
+seq 1 128 | sed '1i share' > shares.csv
+for named in racks.rack.gpu.calibration=tables/ racks.rack.gpu.calibration=tables.h5 'workload.expert_shares="shares.csv"'; do
+    own="$TOKENWORKS study $facilities/hopper_hall.cfg --for 10s -q --no-plots --set workload.model=qwen3-30b-a3b --set run.warmup_s=0 --set $named --axis workload.arrival.rate_s=5 -o own.h5"
+    rm -f own.h5
+    expect 0 "1 done" $own
+    expect 0 "nothing to run" $own
+    case $named in
+    *tables/) sed -i '/^[a-z0-9_]*,1,/s/\.[0-9]*//' tables/gemm.csv ;;
+    *tables.h5) rm tables.h5; expect 0 "" "$TOKENWORKS" calibration tables -q -o tables.h5 ;;
+    *) sed -i '2s/1/100/' shares.csv ;;
+    esac
+    expect 5 "exists" $own
+    expect 0 "1 done (0 of all" $own --force
+done
+
 # labels are any text; the JSON stays JSON
 cat > label.cfg <<END
 study = { name = "label"; base = "$facilities/hopper_hall.cfg"; for_s = 5.0;
