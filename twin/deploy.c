@@ -16,19 +16,18 @@ enum { COMM_POINTS = 23, NAMES_MOST = 256 };
 static int by_text(const void *left, const void *right) { return strcmp(*(char *const *)left, *(char *const *)right); }
 
 // Names of the shipped parts of a kind, sorted; returns their number.
-static int part_names(const TwKind *kind, TwArena *arena, const char *const **names)
+static int shipped_names(const char *folder, const char *suffix, TwArena *arena, const char *const **names)
 {
-    char folder[256], path[512];
+    char path[512];
     const char **found = TW_TAKE(arena, NAMES_MOST, const char *);
     int count = 0;
     *names = found;
-    snprintf(folder, sizeof folder, "facilities/parts/%s", kind->folder);
     DIR *listing = tw_data_find(folder, path, sizeof path) ? opendir(path) : NULL;
     if (!listing) return 0;
     for (const struct dirent *entry; (entry = readdir(listing)) && count < NAMES_MOST;) {
-        if (!tw_file_has_suffix(entry->d_name, ".cfg")) continue;
+        if (entry->d_name[0] == '.' || !tw_file_has_suffix(entry->d_name, suffix)) continue;
         char *name = tw_arena_text(arena, entry->d_name);
-        name[strlen(name) - 4] = '\0';
+        name[strlen(name) - strlen(suffix)] = '\0';
         found[count++] = name;
     }
     closedir(listing);
@@ -40,7 +39,9 @@ static bool unknown_part(const TwKind *kind, const char *name, TwError *error)
 {
     TwArena *arena = tw_arena_create();
     const char *const *names;
-    int count = part_names(kind, arena, &names);
+    char folder[256];
+    snprintf(folder, sizeof folder, "facilities/parts/%s", kind->folder);
+    int count = shipped_names(folder, ".cfg", arena, &names);
     const char *near = tw_nearest(name, names, count);
     char known[400] = "";
     for (int i = 0; i < count && strlen(known) + strlen(names[i]) + 3 < sizeof known; i++) {
@@ -64,6 +65,23 @@ bool tw_calibration_find(const char *name, char *path, size_t size)
     }
     snprintf(below, sizeof below, "calibration/%s", name);
     return tw_data_find(below, path, size);
+}
+
+const char *tw_calibration_missing(const char *name, char text[400])
+{
+    int used = snprintf(text, 400, "no such folder or HDF5 file");
+    if (tw_calibration_is_path(name)) return text;
+    if (access(name, R_OK) == 0) {
+        snprintf(text + used, 400 - (size_t)used, " below calibration/; the one here is \"./%s\"", name);
+        return text;
+    }
+    TwArena *arena = tw_arena_create();
+    const char *const *names;
+    int count = shipped_names("calibration", "", arena, &names);
+    const char *near = tw_nearest(name, names, count);
+    if (near) snprintf(text + used, 400 - (size_t)used, "; did you mean \"%s\"?", near);
+    tw_arena_destroy(arena);
+    return text;
 }
 
 bool tw_load_part(const TwKind *kind, const char *name, void *row, TwConfig **config, TwError *error)
@@ -355,7 +373,9 @@ static bool make_step(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error
     bool found = tables[0] && tw_calibration_find(tables, folder, sizeof folder);
     // what is asked for by hand may lie here under a bare name
     if (spec->calibration && access(tables, R_OK) == 0) found = snprintf(folder, sizeof folder, "%s", tables) > 0;
-    if (!found && tables[0]) return tw_fail(error, TW_IO, "calibration = \"%s\": no such folder or HDF5 file", tables);
+    char why[400];
+    if (!found && tables[0])
+        return tw_fail(error, TW_IO, "calibration = \"%s\": %s", tables, tw_calibration_missing(tables, why));
     TwDomains spread;
     if (!tw_domains_of(&spec->layout, (int)deploy->chip.domain_gpus, &spread, error)) return false;
     if (!make_network(deploy, found ? folder : NULL, spread.domains, error)) return false;

@@ -89,6 +89,8 @@ void tw_deploy_destroy(TwDeploy *deploy);
 // path (with a slash, or ending in .h5), else the folder calibration/NAME. False: there is none.
 bool tw_calibration_find(const char *name, char *path, size_t size);
 bool tw_calibration_is_path(const char *name);
+// Why there is none, and what was meant where one of that name lies here or a shipped one is called nearly so.
+const char *tw_calibration_missing(const char *name, char text[400]);
 
 // Reads one shipped part, or a file where the name ends in .cfg. *config keeps the texts of the row.
 bool tw_load_part(const TwKind *kind, const char *name, void *row, TwConfig **config, TwError *error);

@@ -1,5 +1,6 @@
 // Networks of a facility: the fabric as each kind of rack finds it, and those of hosts.
 #include "sim/csv.h"
+#include "twin/deploy.h"
 #include "twin/plant_parts.h"
 #include "twin/reference.h"
 #include "twin/wiring.h"
@@ -48,7 +49,9 @@ static bool make_network(const TwPlant *plant, const TwNode *rack, bool cards, T
         snprintf(csv, sizeof csv, "%s/comm.csv", tables);
         if (tw_csv_present(csv)) spec.comm_csv = csv;
     } else if (gpu.calibration[0]) {
-        tw_node_value_error(tw_node_group(rack, "gpu"), "calibration", errors, "no such folder or HDF5 file");
+        char why[400];
+        tw_node_value_error(tw_node_group(rack, "gpu"), "calibration", errors, "%s",
+                            tw_calibration_missing(gpu.calibration, why));
         return false;
     }
     spec.drawn = tw_wiring_counts(plant);

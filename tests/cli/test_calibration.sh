@@ -53,7 +53,9 @@ mkdir beside && cp h200.h5 beside/mine.h5 && printf 'base = "block_h200";\n' > b
 expect 0 "" ${hall/$facilities\/block_h200.cfg/beside\/hall.cfg} --set 'racks.rack.gpu.calibration="mine.h5"' --json
 [ "$(grep -v -e wall_s -e '"key"' -e '"facility"' out.txt)" = "$(grep -v '"facility"' <<< "$shipped")" ] || fail "a facility from the file"
 expect 3 "no such folder or HDF5 file" "$TOKENWORKS" check "$facilities/block_h200.cfg" --set 'racks.rack.gpu.calibration="none.h5"'
-expect 3 "no such folder or HDF5 file" "$TOKENWORKS" check "$facilities/block_h200.cfg" --set 'racks.rack.gpu.calibration="h200_smx"'
+expect 3 'no such folder or HDF5 file; did you mean "h200_sxm"?' "$TOKENWORKS" check "$facilities/block_h200.cfg" --set 'racks.rack.gpu.calibration="h200_smx"'
+mkdir -p mine
+expect 3 'below calibration/; the one here is "./mine"' "$TOKENWORKS" check "$facilities/block_h200.cfg" --set 'racks.rack.gpu.calibration="mine"'
 sed 's/^calibration = .*/calibration = "h200_smx";/' "$facilities/parts/accelerator/h200_sxm.cfg" > smx.cfg
 expect 5 "no such folder or HDF5 file" "$TOKENWORKS" step --chip smx.cfg --model llama-3.1-8b --decode 1x1
 expect 0 "" "$TOKENWORKS" check "$facilities/block_h200.cfg" --set 'racks.rack.gpu.calibration=""'
