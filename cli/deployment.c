@@ -2,6 +2,7 @@
 #include "models/workload/routing.h"
 #include "sim/config.h"
 #include "sim/file.h"
+#include "twin/throughput_names.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -31,12 +32,8 @@ bool tw_cli_whole(const TwOptions *o, TwServing option, const char *name, int64_
 
 const char *tw_cli_chip(const char *name)
 {
-    static const char *const shorts[][2] = {
-        {"a100", "a100_sxm_80"}, {"h100", "h100_sxm"}, {"h200", "h200_sxm"}, {"b200", "b200_sxm"}, {"b300", "b300_sxm"},
-    };
-    for (size_t i = 0; i < sizeof shorts / sizeof *shorts; i++)
-        if (strcmp(name, shorts[i][0]) == 0) return shorts[i][1];
-    return name;
+    const char *part;
+    return tw_throughput_gpu(name, &part) ? part : name;
 }
 
 // The place of an option's word in a list; stays where it is not given. False: another word, the nearest is said.

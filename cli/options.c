@@ -1,4 +1,5 @@
 #include "cli/commands.h"
+#include "cli/elsewhere.h"
 
 #include "sim/config.h"
 
@@ -526,6 +527,8 @@ static bool unknown_option(const char *given, TwCommand command)
     char name[128];
     while (*given == '-') given++;
     snprintf(name, sizeof name, "%.*s", (int)strcspn(given, "="), given);
+    for (char *c = name; *c; c++)
+        if (*c == '_') *c = '-';
     const char *first = NULL, *near = tw_nearest(name, known, count);
     for (int i = 0; i < count; i++) {
         if (strcmp(known[i], name) == 0) return usage("option --%s takes no value%s", name, "");
@@ -536,6 +539,9 @@ static bool unknown_option(const char *given, TwCommand command)
         }
         first = known[i];
     }
+    const char *here = tw_option_elsewhere(name);
+    for (int i = 0; here && i < count; i++)
+        if (strcmp(known[i], here) == 0) near = here;
     if (near) return usage("unknown option --%s; did you mean --%s?", name, near);
     return usage("unknown option --%s; see --help", name, "");
 }

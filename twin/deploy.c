@@ -2,6 +2,7 @@
 #include "sim/csv.h"
 #include "sim/data.h"
 #include "sim/file.h"
+#include "twin/throughput_names.h"
 
 #include <dirent.h>
 #include <math.h>
@@ -42,8 +43,14 @@ static bool unknown_part(const TwKind *kind, const char *name, TwError *error)
     char folder[256];
     snprintf(folder, sizeof folder, "facilities/parts/%s", kind->folder);
     int count = shipped_names(folder, ".cfg", arena, &names);
-    const char *near = tw_nearest(name, names, count);
-    char known[400] = "";
+    // as others write it, then as it may be misspelt
+    const char *near = NULL, *part;
+    char meant[96] = "", known[400] = "";
+    if (kind == &tw_accelerator_kind && tw_throughput_gpu(name, &part)) snprintf(meant, sizeof meant, "%s", part);
+    if (kind == &tw_model_kind) tw_throughput_model(name, meant, sizeof meant);
+    for (int i = 0; i < count; i++)
+        if (strcmp(names[i], meant) == 0) near = names[i];
+    if (!near) near = tw_nearest(meant[0] ? meant : name, names, count);
     for (int i = 0; i < count && strlen(known) + strlen(names[i]) + 3 < sizeof known; i++) {
         if (i) strcat(known, ", ");
         strcat(known, names[i]);

@@ -13,6 +13,20 @@ expect 2 "--threads" "$TOKENWORKS" run "$dps" --threads 0
 expect 2 "PATH=VALUE" "$TOKENWORKS" run "$dps" --set power
 expect 2 "expected one file" "$TOKENWORKS" run
 expect 2 "unknown option --forse; did you mean --for" "$TOKENWORKS" run "$dps" --forse
+# as other programs call them, with either kind of dash; only what the command has
+for pair in input-len=isl random-output-len=osl request-rate=rate num-prompts=requests tensor_parallel_size=tp max-num-seqs=max-sequences \
+    max_num_batched_tokens=max-tokens gpu-memory-utilization=memory-fraction kv-cache-dtype=kv-precision max-concurrency=concurrency; do
+    expect 2 "did you mean --${pair#*=}?" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b "--${pair%=*}" 1
+done
+expect 2 "unknown option --qps; see --help" "$TOKENWORKS" run "$dps" --qps 3
+# every name that is offered is an option
+for name in $(sed -n 's/.*{"[a-z-]*", "\([a-z-]*\)"},/\1/p' "$TOKENWORKS_SOURCE/cli/elsewhere.c" | sort -u); do
+    "$TOKENWORKS" serve --help | grep -q -- " --$name[=\[ ]" || fail "--$name is offered and is no option of serve"
+done
+# chips in any spelling; models as the hub calls them are named, not guessed
+expect 0 "H200 SXM" "$TOKENWORKS" step --chip NVIDIA-H200 --model llama-3.1-8b --decode 1x1
+expect 3 'did you mean "llama-3.1-8b"?' "$TOKENWORKS" step --chip H100 --model meta-llama/Llama-3.1-8B-Instruct --decode 1x1
+expect 3 'did you mean "deepseek-v3"?' "$TOKENWORKS" step --chip h100 --model deepseek-ai/DeepSeek-R1-0528 --decode 1x1
 expect 2 "--quiet takes no value" "$TOKENWORKS" run "$dps" --quiet=3
 expect 2 "--s is short for --set, --seed" "$TOKENWORKS" run "$dps" --s 3
 expect 2 "--seed" "$TOKENWORKS" run "$dps" --seed 99999999999999999999

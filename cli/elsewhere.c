@@ -1,0 +1,73 @@
+#include "cli/elsewhere.h"
+
+#include <stddef.h>
+#include <string.h>
+
+const char *tw_option_elsewhere(const char *name)
+{
+    static const char *const known[][2] = {
+        {"input", "isl"},
+        {"input-len", "isl"},
+        {"input-tokens", "isl"},
+        {"random-input", "isl"},
+        {"random-input-len", "isl"},
+        {"synthetic-input-tokens-mean", "isl"},
+        {"output", "osl"},
+        {"output-len", "osl"},
+        {"output-tokens", "osl"},
+        {"output-tokens-mean", "osl"},
+        {"random-output", "osl"},
+        {"random-output-len", "osl"},
+        {"random-range-ratio", "length-range"},
+        {"max-concurrency", "concurrency"},
+        {"num-prompts", "requests"},
+        {"num-requests", "requests"},
+        {"request-count", "requests"},
+        {"request-rate", "rate"},
+        {"qps", "rate"},
+        {"dataset", "lengths"},
+        {"dataset-name", "lengths"},
+        {"dataset-path", "trace"},
+        {"input-file", "trace"},
+        {"goodput", "ttft-slo"},
+        {"ttft", "ttft-slo"},
+        {"tpot", "tpot-slo"},
+        {"itl", "itl-slo"},
+        {"prefix-len", "shared-prefix"},
+        {"random-prefix-len", "shared-prefix"},
+        {"gpu", "chip"},
+        {"device", "chip"},
+        {"system", "chip"},
+        {"num-gpus", "gpus"},
+        {"total-gpus", "gpus"},
+        {"model-path", "model"},
+        {"model-name", "model"},
+        {"backend", "engine"},
+        {"dtype", "precision"},
+        {"quantization", "precision"},
+        {"kv-cache-dtype", "kv-precision"},
+        {"tensor-parallel-size", "tp"},
+        {"tp-size", "tp"},
+        {"data-parallel-size", "dp"},
+        {"dp-size", "dp"},
+        {"pipeline-parallel-size", "pp"},
+        {"pp-size", "pp"},
+        {"enable-expert-parallel", "ep"},
+        {"ep-size", "ep"},
+        {"gpu-memory-utilization", "memory-fraction"},
+        {"mem-fraction-static", "memory-fraction"},
+        {"kv-cache-free-gpu-mem-fraction", "memory-fraction"},
+        {"max-num-seqs", "max-sequences"},
+        {"max-batch-size", "max-sequences"},
+        {"max-running-requests", "max-sequences"},
+        {"max-num-batched-tokens", "max-tokens"},
+        {"max-num-tokens", "max-tokens"},
+        {"chunked-prefill-size", "max-tokens"},
+        {"num-speculative-tokens", "drafts"},
+        {"speculative-num-steps", "drafts"},
+        {"power-limit", "power-cap"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(known[i][0], name) == 0) return known[i][1];
+    return NULL;
+}
