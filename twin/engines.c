@@ -112,7 +112,8 @@ static void set_first_vllm(const TwRelease *r, const TwServed *s, TwEngineDefaul
 
 static void set_vllm(const TwRelease *r, const TwServed *s, TwEngineDefaults *d)
 {
-    d->memory_fraction = 0.90;
+    // since 0.21, with graphs counted (vllm/config/cache.py)
+    d->memory_fraction = before(r, 21, 0) ? 0.90 : 0.92;
     d->kernels = d->dense = TW_ENGINE_VLLM;
     d->policy = TW_VLLM_V1;
     d->front_end = "vllm";
@@ -123,7 +124,10 @@ static void set_vllm(const TwRelease *r, const TwServed *s, TwEngineDefaults *d)
         return;
     }
     bool to_0_11_0 = before(r, 11, 1);
-    d->profile = to_0_11_0 ? TW_PROFILE_VLLM_0_11_0 : before(r, 17, 0) ? TW_PROFILE_VLLM_0_16 : TW_PROFILE_VLLM;
+    d->profile = to_0_11_0          ? TW_PROFILE_VLLM_0_11_0
+                 : before(r, 17, 0) ? TW_PROFILE_VLLM_0_16
+                 : before(r, 21, 0) ? TW_PROFILE_VLLM_0_20
+                                    : TW_PROFILE_VLLM;
     d->host_step_s = tw_host_step_s + (s->chunked ? chunked_step_s : 0.0), d->host_sequence_s = tw_python_sequence_s;
     // by default since 0.14 (its release notes; pull request 27614), not with stages
     d->async_scheduling = !before(r, 14, 0) && s->stages < 2;

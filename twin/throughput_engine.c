@@ -434,7 +434,10 @@ void tw_throughput_set_engine(TwThroughputRow *row, const TwRowCells *c, TwRowEn
         break;
     case VLLM:
         // of rows without a number the middle one; those of 2026 are later than 0.14
-        if (release.number == 0) d->profile = TW_PROFILE_VLLM_0_16, d->async_scheduling = holds(row->engine, "2026");
+        if (release.number == 0) {
+            d->profile = TW_PROFILE_VLLM_0_16, d->memory_fraction = 0.90;
+            d->async_scheduling = holds(row->engine, "2026");
+        }
         set_vllm_scripts(row, release.number > 0);
         if (strcmp(row->source, "VLLM-BLOG") == 0) set_vllm_report(row);
         set_batch(row);

@@ -256,7 +256,7 @@ static bool set_memory(TwStepModel *model, const TwStepTables *t, const TwStepSp
     } else if (spec->profile != TW_PROFILE_NONE) {
         had -= tw_driver_bytes;
         activation = tw_profile_bytes(spec);
-        other = tw_profile_other_bytes(spec->profile, gpus);
+        other = tw_profile_other_bytes(spec->profile, gpus, spec->graphs != TW_GRAPHS_NONE);
     } else {
         activation = tw_activation_bytes(spec->model, spec->max_tokens, tp);
         other = tw_engine_bytes(gpus);

@@ -136,7 +136,8 @@ typedef enum TwMemoryProfile {
     TW_PROFILE_VLLM_2024,      // engine V0: rows of logits are sorted
     TW_PROFILE_VLLM_0_11_0,    // to 0.11.0, with FlashInfer, which samples without sorting
     TW_PROFILE_VLLM_0_16,      // 0.11.1 to 0.16: sorted; communication is set up before memory is looked at
-    TW_PROFILE_VLLM,           // since 0.17: Triton's top-k and top-p, without sorting
+    TW_PROFILE_VLLM_0_20,      // 0.17 to 0.20: Triton's top-k and top-p, without sorting
+    TW_PROFILE_VLLM,           // since 0.21: graphs are counted, too
     TW_PROFILES
 } TwMemoryProfile;
 
@@ -234,7 +235,7 @@ double tw_engine_bytes(int tensor_parallel);    // context, libraries, communica
 // What vLLM's profile run of max_tokens tokens and max_sequences rows of logits takes at its peak on a GPU, and what is
 // not PyTorch's; profile other than none.
 double tw_profile_bytes(const TwStepSpec *spec);
-double tw_profile_other_bytes(TwMemoryProfile profile, int gpus);
+double tw_profile_other_bytes(TwMemoryProfile profile, int gpus, bool graphs);
 extern const double tw_driver_bytes;    // of the chip's memory, that CUDA does not show
 // What is gone of a device before SGLang loads weights: the context, and between GPUs the communication's.
 double tw_setup_bytes(int gpus);
