@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -179,13 +180,17 @@ static bool write_tables(TwHdf *hdf, const char *folder, TwError *error)
 bool tw_calibration_export(const char *folder, const TwConfig *chip, const char *title, const char *path, bool replace,
                            TwError *error)
 {
-    char beside[1100], from[1024];
+    char from[1024];
     TwHdf hdf;
+    TwFile file;
     if (!replace && access(path, F_OK) == 0)
         return tw_fail_at(error, path, 0, 0, "exists already; --force replaces it");
-    snprintf(beside, sizeof beside, "%s.tmp-%ld", path, (long)getpid());
+    if (!tw_file_target(path, from, sizeof from))
+        return tw_fail_at(error, path, 0, 0, "no plain file: HDF5 has to go back and forth in it");
+    if (!tw_file_create(&file, path, error)) return false;
+    flock(fileno(file.stream), LOCK_UN);    // the library takes the lock for itself
     tw_hdf_lock();
-    if (tw_hdf_create(&hdf, beside)) {
+    if (tw_hdf_create(&hdf, file.beside)) {
         hid_t root = tw_hdf_group(&hdf, ""), meta = tw_hdf_group(&hdf, "meta");
         tw_hdf_text(&hdf, root, "schema", schema);
         tw_hdf_text(&hdf, root, "title", title);
@@ -204,19 +209,33 @@ bool tw_calibration_export(const char *folder, const TwConfig *chip, const char 
     bool closed = tw_hdf_close(&hdf);
     tw_hdf_unlock();
     if (hdf.failed && (good || !closed)) good = tw_fail_at(error, path, 0, 0, "%s", hdf.why);
-    if (good && rename(beside, path) != 0) good = tw_fail_at(error, path, 0, 0, "%s", strerror(errno));
-    if (!good) unlink(beside);
-    return good;
+    return tw_file_finish(&file, good, error);
 }
 
 // --- import
 
-static bool write_text(const char *path, const char *text, bool replace, TwError *error)
+// A set takes its names when all of it is written: what is cut short or finds no room leaves the folder as it was.
+typedef struct Written {
+    TwFile *file;    // [count] beside their names
+    int count;
+} Written;
+
+static bool write_text(Written *written, const char *path, const char *text, bool replace, TwError *error)
 {
-    TwFile file;
     if (!replace && access(path, F_OK) == 0)
         return tw_fail_at(error, path, 0, 0, "exists already; --force replaces it");
-    return tw_file_create(&file, path, error) && (fputs(text, file.stream), tw_file_finish(&file, true, error));
+    TwFile *file = &written->file[written->count];
+    if (!tw_file_create(file, path, error)) return false;
+    written->count++;
+    bool good = fputs(text, file->stream) >= 0 && fflush(file->stream) == 0;
+    return good || tw_fail(error, TW_IO, "cannot write %s: %s", path, strerror(errno));
+}
+
+static bool finish_all(Written *written, bool good, TwError *error)
+{
+    for (int i = 0; i < written->count; i++) good = tw_file_finish(&written->file[i], good, error) && good;
+    free(written->file);
+    return good;
 }
 
 static char *board_of(const char *file)
@@ -251,20 +270,27 @@ bool tw_calibration_import(const char *file, const char *folder, bool replace, T
 {
     char **name = tw_hdf_table_names(file, error), path[1024], from[1024];
     if (!name) return false;
-    bool good = mkdir(folder, 0777) == 0 || errno == EEXIST || tw_fail_at(error, folder, 0, 0, "%s", strerror(errno));
+    int count = 0;
+    while (name[count]) count++;
+    bool made = mkdir(folder, 0777) == 0;
+    bool good = made || errno == EEXIST || tw_fail_at(error, folder, 0, 0, "%s", strerror(errno));
     good = good && !holds_others(folder, name, error);
-    for (int i = 0; good && name[i]; i++) {
+    Written written = {.file = calloc((size_t)count + 1, sizeof *written.file)};
+    if (!written.file) abort();
+    for (int i = 0; good && i < count; i++) {
         snprintf(from, sizeof from, "%s/%s.csv", file, name[i]);
         snprintf(path, sizeof path, "%s/%s.csv", folder, name[i]);
         char *text = tw_hdf_table_text(from, true, error);
-        good = text && write_text(path, text, replace, error);
+        good = text && write_text(&written, path, text, replace, error);
         free(text);
     }
     char *board = good ? board_of(file) : NULL;
     snprintf(path, sizeof path, "%s/chip.cfg", folder);
-    if (board) good = write_text(path, board, replace, error);
+    if (board) good = write_text(&written, path, board, replace, error);
     free(board);
-    for (int i = 0; name[i]; i++) free(name[i]);
+    good = finish_all(&written, good, error);
+    if (!good && made) rmdir(folder);
+    for (int i = 0; i < count; i++) free(name[i]);
     free(name);
     return good;
 }

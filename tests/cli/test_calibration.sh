@@ -68,6 +68,28 @@ expect 0 "" "$TOKENWORKS" calibration own.h5 --out back
 diff -r own back || fail "points of one's own"
 
 expect 3 "exists already; --force replaces it" "$TOKENWORKS" calibration own --out own.h5
+
+# through a link, with the permissions of what stood there; nothing but a plain file
+mkdir real && cp own.h5 real/set.h5 && chmod 640 real/set.h5 && ln -s real/set.h5 link.h5
+expect 0 "" "$TOKENWORKS" calibration --chip h200 --out link.h5 --force
+[ -L link.h5 ] && [ "$(stat -c %a real/set.h5)" = 640 ] && cmp -s real/set.h5 h200.h5 || fail "the file behind the link"
+mkfifo pipe.h5
+expect 3 "no plain file" "$TOKENWORKS" calibration own --out pipe.h5 --force
+# an import that fails midway leaves the folder as it was: one table damaged, one in the way, no room
+python3 - <<'END'
+import re
+data = bytearray(open("h200.h5", "rb").read())
+at = data.rfind(b"OHDR")
+data[at + 6:at + 40] = b"\xff" * 34
+open("broken.h5", "wb").write(data)
+END
+"$TOKENWORKS" calibration broken.h5 --out half > /dev/null 2>&1 && fail "a damaged set was imported"
+[ ! -e half ] || fail "what a damaged set left: $(ls half)"
+mkdir taken && echo mine > taken/prefill.csv
+expect 3 "prefill.csv: error: exists already" "$TOKENWORKS" calibration h200.h5 --out taken
+[ "$(ls taken)" = prefill.csv ] && [ "$(cat taken/prefill.csv)" = mine ] || fail "beside a table in the way: $(ls taken)"
+(ulimit -f 40; "$TOKENWORKS" calibration h200.h5 --out taken --force > out.txt 2>&1) && fail "without room"
+[ "$(ls taken)" = prefill.csv ] && [ "$(cat taken/prefill.csv)" = mine ] || fail "without room: $(ls taken)"
 expect 2 "expected a folder, which" "$TOKENWORKS" calibration own.h5 --out x.h5
 expect 2 "ending in .h5" "$TOKENWORKS" calibration own --out x
 expect 2 "--json does nothing with --out" "$TOKENWORKS" calibration own --out y.h5 --json
