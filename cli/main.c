@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 const TwCommandRow tw_commands[] = {
@@ -135,6 +136,17 @@ static bool names_fit(const TwOptions *options)
     return true;
 }
 
+// A picture of no known kind is refused before the work that it would show.
+static bool picture_known(const TwOptions *options)
+{
+    static const char *const kinds[] = {".png", ".svg", ".pdf"};
+    const char *path = options->screenshot, *dot = path ? strrchr(path, '.') : NULL;
+    bool known = !path;
+    for (int i = 0; i < TW_COUNT(kinds) && dot; i++) known |= strcasecmp(dot, kinds[i]) == 0;
+    if (!known) fprintf(stderr, "tokenworks: %s: unknown kind of picture; known: .png, .svg, .pdf\n", path);
+    return known;
+}
+
 // What could not be printed was not said.
 static int printed(int status)
 {
@@ -174,6 +186,7 @@ int main(int argc, char **argv)
         if (!tw_options_read(&options, c, argc - 1, argv + 1, &help)) return TW_USAGE;
         if (!help && !names_fit(&options)) return TW_IO;
         if (help) return printed(TW_DONE);
+        if (!picture_known(&options)) return TW_USAGE;
         wait_passively(c, &options, argv);
         return printed(c->run(&options));
     }

@@ -170,8 +170,9 @@ static const struct {
       "unknown one lists them)"},
      COLOUR},
     {{"plot", 0, "NAME", TW_REPORT,
-      "draw overview, floor, timeline, sankey or kpis of a run; response, heat, effects, pareto, search or all of a "
-      "study"},
+      "draw views of a run, with commas or all: overview, floor, oneline, cooling, network, workload, sankey, "
+      "timeline, "
+      "kpis, inspector; response, heat, effects, pareto, search or all of a study"},
      PLOT},
     {{"output", 0, "PATH", TW_REPORT | TW_VIEW, "result that a picture of a study shows; default: its goals"}, OUTPUT},
     {{"export", 0, "FORMAT", TW_REPORT, "csv: the facility series; dsx: cooling by DSX Exchange names; to --out"},

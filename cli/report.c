@@ -1,13 +1,11 @@
 // tokenworks report: what a finished run or study says, as text, JSON, CSV or pictures.
 #include "cli/commands.h"
 #include "cli/study_pictures.h"
+#include "cli/view.h"
 #include "sim/csv.h"
 #include "sim/file.h"
 #include "sim/record.h"
 #include "study/study.h"
-#if TW_HAS_VIEW
-#include "viz/viz.h"
-#endif
 
 #include <math.h>
 #include <stdlib.h>
@@ -67,10 +65,9 @@ static int plot(const TwOptions *options)
     TwError error = {0};
     TwReplay *replay;
     if (!tw_replay_open(&replay, options->files[0], &error)) return tw_cli_fail(&error);
-    bool good = tw_picture_save(tw_replay_scene(replay, isfinite(options->at_s) ? options->at_s : INFINITY), &picture,
-                                options->out, &error);
+    bool good = tw_cli_save_views(tw_replay_scene(replay, isfinite(options->at_s) ? options->at_s : INFINITY), &picture,
+                                  options->out, stdout, &error);
     tw_replay_close(replay);
-    if (good) printf("%s\n", options->out);
     return good ? TW_DONE : tw_cli_fail(&error);
 }
 #else

@@ -111,8 +111,8 @@ static bool views_of(const char *asked, char names[TW_PICTURE_VIEWS][32], int *c
     return *count > 0 || tw_picture_view_known(asked, error);
 }
 
-// One picture, or of several views one each: NAME_floor.png beside NAME.png.
-static bool save(const TwScene *scene, const TwPictureOptions *picture, const char *path, TwError *error)
+bool tw_cli_save_views(const TwScene *scene, const TwPictureOptions *picture, const char *path, FILE *told,
+                       TwError *error)
 {
     char names[TW_PICTURE_VIEWS][32];
     int count;
@@ -129,6 +129,7 @@ static bool save(const TwScene *scene, const TwPictureOptions *picture, const ch
         else
             snprintf(one, sizeof one, "%s", path);
         if (!tw_picture_save(scene, &options, one, error)) return false;
+        if (told) fprintf(told, "%s\n", one);
     }
     return true;
 }
@@ -161,7 +162,7 @@ static int draw_facility(TwState *state, const TwPlant *plant, const TwOptions *
     tw_progress_end(&progress);
     if (picture->select)
         tw_scene_maker_select(maker, tw_scene_find(tw_scene_maker_scene(maker, state), picture->select));
-    good = good && save(tw_scene_maker_scene(maker, state), picture, options->screenshot, &error);
+    good = good && tw_cli_save_views(tw_scene_maker_scene(maker, state), picture, options->screenshot, NULL, &error);
     tw_scene_maker_destroy(maker);
     return good ? TW_DONE : tw_cli_fail(&error);
 }
@@ -226,7 +227,7 @@ int tw_command_view(const TwOptions *options)
         if (!tw_replay_open(&result, options->files[0], &error)) return tw_cli_fail(&error);
         double at_s = isfinite(options->at_s) ? options->at_s : INFINITY;
         warn_beyond(at_s, tw_replay_scene(result, INFINITY)->span_s);
-        bool good = save(tw_replay_scene(result, at_s), &picture, options->screenshot, &error);
+        bool good = tw_cli_save_views(tw_replay_scene(result, at_s), &picture, options->screenshot, NULL, &error);
         tw_replay_close(result);
         return good ? TW_DONE : tw_cli_fail(&error);
     }

@@ -6,6 +6,10 @@
 #if TW_HAS_VIEW
 #include "viz/viz.h"
 
+// One picture, or of several views ("floor,kpis", "all") one each: NAME_floor.png for NAME.png; names to `told`.
+bool tw_cli_save_views(const TwScene *scene, const TwPictureOptions *picture, const char *path, FILE *told,
+                       TwError *error);
+
 // Runs a plant in the window, or to the asked time for a picture.
 int tw_cli_view_plant(const TwPlant *plant, const TwOptions *options, const TwPictureOptions *picture,
                       TwTheme window_theme);

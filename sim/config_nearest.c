@@ -84,6 +84,8 @@ static const char *other_word(const char *name)
     static const char *const words[][2] = {{"preset", "part"},
                                            {"thinking_multiplier", "length_scale"},
                                            {"checkpoint", "checkpoint_every_s"},
+                                           {"units", "unit_count"},
+                                           {"count", "unit_count"},
                                            {"flywheel", "feed_pool"}};
     for (int i = 0; i < TW_COUNT(words); i++)
         if (strcmp(name, words[i][0]) == 0) return words[i][1];
@@ -97,7 +99,7 @@ bool tw_nearest_in_kind(const TwKind *kind, const char *name, char *text, size_t
     nearest_in(&nearest, kind, text, size);
     static const char *const specials[] = {"part", "name", "count", "base"};
     for (int i = 0; i < TW_COUNT(specials); i++)
-        if (nearer(&nearest, specials[i])) snprintf(text, size, "%s", specials[i]);
+        if (strcmp(name, specials[i]) != 0 && nearer(&nearest, specials[i])) snprintf(text, size, "%s", specials[i]);
     const char *other = text[0] ? NULL : other_word(name);
     bool has = other && strcmp(other, "part") == 0 && kind->folder;
     for (int k = 0; other && k < kind->field_count; k++) has |= strcmp(other, kind->fields[k].name) == 0;

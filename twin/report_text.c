@@ -221,7 +221,26 @@ static void trained(FILE *f, const TwReport *r)
     money(f, r, "jobs.usd_per_million_tokens");
 }
 
-static void served(FILE *f, const TwReport *r)
+// Why there are no latencies: nothing that arrived behind the warm-up has ended.
+static void unmeasured(FILE *f, const TwReport *r, const TwPlant *plant)
+{
+    double span_s = tw_report_value(r, "simulated_s"), warmup_s = plant->run.warmup_s;
+    if (isfinite(tw_report_value(r, "latency.e2e_s.p50")) || !(tw_report_value(r, "requests.arrived") > 0.0)) return;
+    if (warmup_s >= span_s)
+        fprintf(
+            f,
+            "  no latencies, no goodput: the warm-up (run.warmup_min = %.4g) takes the whole run, and its tokens are "
+            "those of\n  a factory that begins empty; a longer --for, or --set run.warmup_min=%.2g\n",
+            warmup_s / 60.0, span_s / 300.0);
+    else
+        fprintf(
+            f,
+            "  no latencies, no goodput: no request that arrived behind the warm-up of %.4g min ended in the %.4g min "
+            "of the run\n",
+            warmup_s / 60.0, span_s / 60.0);
+}
+
+static void served(FILE *f, const TwReport *r, const TwPlant *plant)
 {
     fprintf(f, "tokens and requests\n");
     line(f, r, "output", "tokens.output_per_s", 1.0, "tokens/s", "");
@@ -241,20 +260,29 @@ static void served(FILE *f, const TwReport *r)
     quantiles(f, r, "time per output token", "tpot_s", 1e3, "ms");
     quantiles(f, r, "gap between tokens", "itl_s", 1e3, "ms");
     quantiles(f, r, "end to end", "e2e_s", 1.0, "s");
+    unmeasured(f, r, plant);
 }
 
 static void figures(FILE *f, const TwReport *r, const TwPlant *plant)
 {
-    (plant->pool_count > 0 ? served : trained)(f, r);
+    if (plant->pool_count > 0)
+        served(f, r, plant);
+    else
+        trained(f, r);
     fprintf(f, "\npower and cooling\n");
-    line(f, r, "utility, mean", "power.utility_mw.mean", 1e3, "kW", "");
+    char feeds[48] = "";
+    int count = 0;
+    for (int i = 0; i < plant->element_count; i++) count += strcmp(plant->elements[i].kind, "feed") == 0;
+    if (count > 1) snprintf(feeds, sizeof feeds, "%d feeds together", count);
+    line(f, r, "utility, mean", "power.utility_mw.mean", 1e3, "kW", feeds);
     line(f, r, "utility, peak", "power.utility_mw.peak", 1e3, "kW", "highest window");
     if (tw_report_value(r, "power.generation_mw.mean") > 0.0) {
         line(f, r, "  from the grid, mean", "power.grid_mw.mean", 1e3, "kW", "the feeds");
         line(f, r, "  from the grid, peak", "power.grid_mw.peak", 1e3, "kW", "highest window");
         line(f, r, "  generated, mean", "power.generation_mw.mean", 1e3, "kW", "on the site: part of utility");
     }
-    line(f, r, "racks wanted, peak", "power.demand_mw.peak", 1e3, "kW", "at full clock");
+    line(f, r, "racks wanted, peak", "power.demand_mw.peak", 1e3, "kW",
+         "at full clock, each replica in the heaviest step of its window");
     line(f, r, "least granted to a rack", "power.granted_rack_kw.min", 1.0, "kW", "");
     line(f, r, "PUE", "power.pue", 1.0, "", "utility, less what stores kept, over racks at AC and fabric");
     line(f, r, "WUE", "cooling.wue_l_per_kwh", 1.0, "L/kWh", "");
@@ -442,6 +470,27 @@ static void story(FILE *f, const TwReport *r)
     }
 }
 
+// What a site's part says of its numbers, without what a facility has in their place.
+static void site_note(FILE *f, const TwPlant *plant, const TwNode *site)
+{
+    static const char *const carbon[] = {"carbon_g_kwh", "carbon_hours_g_kwh", "carbon_file"};
+    bool own_carbon = false, first = true;
+    for (int i = 0; i < TW_COUNT(carbon); i++) own_carbon |= tw_node_mark(site, carbon[i]) == TW_USER;
+    for (const char *at = plant->site.note; *at;) {
+        int length = (int)strcspn(at, ";");
+        char phrase[256];
+        snprintf(phrase, sizeof phrase, "%.*s", length, at);
+        bool of_carbon = strstr(phrase, "carbon"), of_air = strstr(phrase, "climate") || strstr(phrase, "dew point");
+        if (!(of_carbon && own_carbon) && !(of_air && !plant->weather->generated)) {
+            fprintf(f, "%s%s", first ? "  site: " : "; ", phrase);
+            first = false;
+        }
+        at += length;
+        at += strspn(at, "; ");
+    }
+    if (!first) fputc('\n', f);
+}
+
 static void known(FILE *f, const TwReport *r, const TwPlant *plant)
 {
     fprintf(f, "\nhow well it is known\n");
@@ -460,7 +509,7 @@ static void known(FILE *f, const TwReport *r, const TwPlant *plant)
     if (plant->weather->generated)
         fprintf(f, "  weather: generated from the climate of %s (docs/thermal.md says how well)\n",
                 plant->weather->name);
-    if (plant->site.note[0]) fprintf(f, "  site: %s\n", plant->site.note);
+    site_note(f, plant, site);
 }
 
 // Windows below a second, one line each way.

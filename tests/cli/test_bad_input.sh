@@ -35,6 +35,17 @@ expect 5 "studies/ishigami.cfg" "$TOKENWORKS" study ishigam
 expect 5 "facilities/dps_8rack.cfg" "$TOKENWORKS" run dps_8rak
 expect 0 "500000 tokens are more than the longest context of the model, 131072" "$TOKENWORKS" check hopper_hall --set workload.context_tokens=500000
 expect 2 "prefill_first; did you mean vllm_v1" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --policy vlm_v1
+# no work for a picture that cannot be drawn
+for command in "serve --chip gb300 --model deepseek-v3 --sweep" "view $dps --at 23h" "validate throughput" "network $dps"; do
+    expect 2 "x.bmp: unknown kind of picture; known: .png, .svg, .pdf" "$TOKENWORKS" $command --screenshot x.bmp
+    [ ! -s out.txt ] || fail "$command: $(head -2 out.txt) before a picture is refused"
+done
+# a word that others use: of one that is there, or of one that only entries of lists have
+for word in count units; do
+    expect 3 "did you mean cooling.plant.unit_count?" "$TOKENWORKS" check "$dps" --set cooling.plant.$word=2
+    printf 'base = "dps_8rack";\ncooling: { plant: { %s = 2; }; };\n' $word > $word.cfg
+    expect 3 "unknown setting; did you mean unit_count?" "$TOKENWORKS" check $word.cfg
+done
 expect 2 "WIDTHxHEIGHT" "$TOKENWORKS" network "$dps" --size 99999999999x3
 expect 2 "I/N" "$TOKENWORKS" study "$dps" --shard 4294967297/4294967298
 # an option that a form of a command has no use for is not passed over

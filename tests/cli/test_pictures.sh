@@ -32,6 +32,8 @@ expect 2 "png, .svg, .pdf" "$TOKENWORKS" view r.h5 --screenshot x.gif
 expect 0 "" "$TOKENWORKS" report r.h5 --plot sankey --out s.svg
 grep -q '<svg' s.svg || fail "SVG"
 expect 0 "" "$TOKENWORKS" report r.h5 --plot timeline --out s.pdf
+expect 0 "views_kpis.svg" "$TOKENWORKS" report r.h5 --plot all --out views.svg
+[ "$(ls views_*.svg | wc -l)" = "$(wc -l < out.txt)" ] && [ -s views_oneline.svg ] || fail "all views of a report"
 head -c 5 s.pdf | grep -q '%PDF' || fail "PDF"
 expect 0 "" "$TOKENWORKS" view "$facilities/dps_8rack.cfg" --for 1min $fast --screenshot live.png --theme dark -q
 cp overview.png again.png; "$TOKENWORKS" view r.h5 --screenshot overview.png --views overview --size 1280x800

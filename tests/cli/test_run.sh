@@ -24,6 +24,15 @@ at = json.load(open("out.txt"))["latency"]
 itl, tpot = at["itl_s"], at["tpot_s"]
 assert 0.7 * tpot["p50"] < itl["p50"] < 1.1 * tpot["p50"] and itl["p50"] <= itl["mean"] < itl["p99"] < 1.0, at' || fail "gaps between tokens"
 
+# a span within the warm-up says why there are no latencies; two feeds are summed; the site's carbon is the facility's own
+expect 0 "no latencies, no goodput: the warm-up (run.warmup_min = 10) takes the whole run" "$TOKENWORKS" run "$facilities/dps_8rack.cfg" \
+    --for 1min -q --out short.h5 --set site.carbon_g_kwh=20
+grep -q "2 feeds together" out.txt || fail "utility is both feeds"
+grep -q "world mean" out.txt && fail "carbon of the part, not of the facility"
+expect 0 "behind the warm-up of 1.083 min ended in the 1.083 min" "$TOKENWORKS" run "$facilities/dps_8rack.cfg" --for 65s -q --out shorter.h5 \
+    --set run.warmup_s=64.99
+grep -q "world mean" out.txt || fail "carbon of the part"
+
 # stopped half-way and restored: the same bytes; a snapshot on the way: the same answers
 expect 0 "stopped at" $run --out half.h5 --stop 3.7min
 [ -e half.h5 ] && fail "a partial result has the final name"
