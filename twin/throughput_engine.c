@@ -347,9 +347,9 @@ static void set_gpustack(TwThroughputRow *row, const TwRowCells *c)
 }
 
 // What scripts of sources set in vLLM. InferenceX: Marlin's kernel for mxfp4 experts on Hopper
-// (VLLM_MXFP4_USE_MARLIN) and graphs of up to 2,048 tokens for gpt-oss, both since rows have the number of their
-// release, on Hopper graphs in pieces before (December 2025); on B200 sums by TensorRT-LLM's kernels through FlashInfer
-// (fuse_allreduce_rms), and FULL_DECODE_ONLY for Llama. ML.ENERGY: VLLM_USE_FLASHINFER_MOE_FP8 for DeepSeek on B200;
+// (VLLM_MXFP4_USE_MARLIN) since rows have the number of their release (December 2025), graphs of up to 2,048 tokens for
+// gpt-oss; on B200 sums by TensorRT-LLM's kernels through FlashInfer (fuse_allreduce_rms), and FULL_DECODE_ONLY for
+// Llama. ML.ENERGY: VLLM_USE_FLASHINFER_MOE_FP8 for DeepSeek on B200;
 // its client asks for top-p 0.95, which vLLM sorted for until 2026.
 static void set_vllm_scripts(TwThroughputRow *row, bool numbered)
 {
@@ -362,7 +362,6 @@ static void set_vllm_scripts(TwThroughputRow *row, bool numbered)
     if (strcmp(row->source, "INFERENCEX") != 0) return;
     if (hopper && strcmp(d->precision, "mxfp4") == 0) d->mixed = numbered ? TW_MIXED_MARLIN : TW_MIXED_AUTO;
     if (oss) d->graph_most = 2048;
-    if (oss && hopper && !numbered) d->graphs = TW_GRAPHS_PIECES;
     if (hopper) return;
     // VLLM_FLASHINFER_ALLREDUCE_FUSION_THRESHOLDS_MB of the scripts
     d->collectives = TW_COLLECTIVES_TRTLLM;
@@ -390,7 +389,11 @@ static TwRelease release_of(const TwThroughputRow *row, TwRowEngine engine)
     // of another engine, taken for vLLM's newest, the number says nothing
     char text[64];
     tw_throughput_plain(row->engine, text, sizeof text);
-    return (TwRelease){TW_SERVING_VLLM, holds(text, "vllm") ? number : 0};
+    bool named = holds(text, "vllm");
+    // InferenceX's rows without one are of October to December 2025: 0.10.2 for Llama-3.1-70B, which it left before the
+    // next release, and 0.10.2 or 0.11.0 with graphs in pieces for gpt-oss (its pull requests 11, 149, 159)
+    if (named && number == 0 && begins(row->source, "INFERENCE")) number = tw_release_number(0, 10, 2);
+    return (TwRelease){TW_SERVING_VLLM, named ? number : 0};
 }
 
 static void serve_model(const char *name, TwServed *served)
@@ -438,7 +441,7 @@ void tw_throughput_set_engine(TwThroughputRow *row, const TwRowCells *c, TwRowEn
             d->profile = TW_PROFILE_VLLM_0_16, d->memory_fraction = 0.90;
             d->async_scheduling = holds(row->engine, "2026");
         }
-        set_vllm_scripts(row, release.number > 0);
+        set_vllm_scripts(row, named_release(row) > 0);
         if (strcmp(row->source, "VLLM-BLOG") == 0) set_vllm_report(row);
         set_batch(row);
         break;
