@@ -423,7 +423,7 @@ static bool set_load(TwThroughputRow *row, const TwRowCells *c, double isl, doub
     } else if (strcmp(mode, "decode_only") == 0) {
         return cannot(row, "decode side alone: its batch is not published");
     } else {
-        return cannot(row, "mode \"%s\" is not modelled", mode);
+        return cannot(row, "mode \"%s\" is not modelled: closed_loop, server_open_loop, offline_max ... are", mode);
     }
     return true;
 }
@@ -501,9 +501,28 @@ static void read_row(TwThroughputRow *row, TwArena *arena, const TwRowCells *c)
     (void)set_case(row, c);
 }
 
-bool tw_throughput_read(TwThroughput *table, const char *path, TwError *error)
+// All columns that are needed are there, and none is called as others call it: it would be passed over.
+static bool columns_sound(const TwCsv *csv, const char *path, TwError *error)
 {
     static const char *const needed[] = {"id", "model_id", "gpu", "n_gpus", "mode", "tokens_per_s", "token_def"};
+    char missing[160] = "", renamed[400] = "";
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+        if (tw_csv_column(csv, needed[i]) < 0)
+            snprintf(missing + strlen(missing), sizeof missing - strlen(missing), "%s%s", missing[0] ? ", " : "",
+                     needed[i]);
+    for (int i = 0; i < tw_csv_columns(csv); i++) {
+        const char *given = tw_csv_header(csv, i), *here = tw_throughput_column(given);
+        if (here && tw_csv_column(csv, here) < 0)
+            snprintf(renamed + strlen(renamed), sizeof renamed - strlen(renamed), "%s%s is %s", renamed[0] ? ", " : "",
+                     given, here);
+    }
+    if (!missing[0] && !renamed[0]) return true;
+    return tw_fail_at(error, path, 1, 0, "%s%s%s%s%s", missing[0] ? "no column " : "", missing,
+                      missing[0] && renamed[0] ? "; " : "", renamed, renamed[0] ? " here" : "");
+}
+
+bool tw_throughput_read(TwThroughput *table, const char *path, TwError *error)
+{
     char shipped[512];
     TwCsv *csv;
     *table = (TwThroughput){0};
@@ -513,12 +532,10 @@ bool tw_throughput_read(TwThroughput *table, const char *path, TwError *error)
         path = shipped;
     }
     if (!tw_csv_read(&csv, path, error)) return false;
-    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
-        if (tw_csv_column(csv, needed[i]) < 0) {
-            tw_fail_at(error, path, 1, 0, "no column %s", needed[i]);
-            tw_csv_destroy(csv);
-            return false;
-        }
+    if (!columns_sound(csv, path, error)) {
+        tw_csv_destroy(csv);
+        return false;
+    }
     table->arena = tw_arena_create();
     table->count = tw_csv_rows(csv);
     table->rows = TW_TAKE(table->arena, table->count + 1, TwThroughputRow);

@@ -139,12 +139,71 @@ int tw_throughput_mtp(const char *given)
     return *number >= '1' && *number <= '9' && !number[1] ? *number - '0' : 0;
 }
 
+const char *tw_throughput_column(const char *given)
+{
+    static const char *const known[][2] = {
+        {"model", "model_id"},
+        {"model-name-or-path", "model_id"},
+        {"chip", "gpu"},
+        {"accelerator", "gpu"},
+        {"hardware", "gpu"},
+        {"gpus", "n_gpus"},
+        {"num-gpus", "n_gpus"},
+        {"gpu-count", "n_gpus"},
+        {"precision", "weight_dtype"},
+        {"dtype", "weight_dtype"},
+        {"quantization", "weight_dtype"},
+        {"kv-precision", "kv_dtype"},
+        {"kv-cache-dtype", "kv_dtype"},
+        {"framework", "engine"},
+        {"backend", "engine"},
+        {"software", "engine"},
+        {"tensor-parallel", "tp"},
+        {"tensor-parallel-size", "tp"},
+        {"tp-size", "tp"},
+        {"pipeline-parallel-size", "pp"},
+        {"pp-size", "pp"},
+        {"ep-size", "ep"},
+        {"data-parallel-size", "dp"},
+        {"dp-size", "dp"},
+        {"input", "isl"},
+        {"input-len", "isl"},
+        {"input-tokens", "isl"},
+        {"random-input-len", "isl"},
+        {"output", "osl"},
+        {"output-len", "osl"},
+        {"random-output-len", "osl"},
+        {"max-concurrency", "concurrency"},
+        {"batch-size", "concurrency"},
+        {"rate", "req_rate_per_s"},
+        {"request-rate", "req_rate_per_s"},
+        {"qps", "req_rate_per_s"},
+        {"num-prompts", "requests"},
+        {"num-requests", "requests"},
+        {"request-count", "requests"},
+        {"throughput", "tokens_per_s"},
+        {"output-throughput", "tokens_per_s"},
+        {"output-tokens-per-s", "tokens_per_s"},
+        {"gpu-power-w", "power_w"},
+        {"mean-ttft-ms", "ttft_ms"},
+        {"mean-tpot-ms", "tpot_ms"},
+        {"load", "mode"},
+        {"scenario", "mode"},
+    };
+    char text[64];
+    tw_throughput_plain(given, text, sizeof text);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(text, known[i][0]) == 0) return known[i][1];
+    return NULL;
+}
+
 const char *tw_throughput_mode(const char *given, char *text, size_t size)
 {
     static const char *const same[][2] = {
         {"offline", "offline_max"},     {"open-loop", "server_open_loop"}, {"server", "server_open_loop"},
         {"closed-loop", "closed_loop"}, {"batch", "static_batch"},         {"prefill", "prefill_only"},
-        {"decode", "decode_only"},
+        {"decode", "decode_only"},      {"concurrency", "closed_loop"},    {"poisson", "server_open_loop"},
+        {"rate", "server_open_loop"},   {"static", "static_batch"},
     };
     tw_throughput_plain(given, text, size);
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)

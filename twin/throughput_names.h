@@ -26,5 +26,8 @@ bool tw_throughput_undrafted(const char *given);
 // Tokens drafted by multi-token prediction: mtp3, MTP-2. 0: another word, or no number.
 int tw_throughput_mtp(const char *given);
 
+// What a column of a table is called here, as others name it ("precision": weight_dtype); NULL: nothing is known of it.
+const char *tw_throughput_column(const char *given);
+
 // offline_max for offline, server_open_loop for open_loop and the like, into text, which is returned.
 const char *tw_throughput_mode(const char *given, char *text, size_t size);

@@ -211,7 +211,15 @@ fi
 echo 'id,gpu' > "$folder/t.csv"
 "$program" validate throughput "$folder/t.csv" > /dev/null 2> "$folder/err"
 [ $? = 3 ] || fail "a table without its columns: exit"
-grep -q 'no column model_id' "$folder/err" || fail "a table without its columns"
+grep -q 'no column model_id, n_gpus, mode, tokens_per_s, token_def$' "$folder/err" || fail "a table without its columns"
+# a column as others call it would be passed over: fp8 for bf16
+sed 's/weight_dtype/Precision/; s/concurrency/max_concurrency/' > "$folder/t.csv" << 'END'
+id,model_id,gpu,n_gpus,weight_dtype,mode,isl,osl,concurrency,token_def,tokens_per_s
+a,llama-3.1-8b,H200,1,fp8,concurrency,1000,100,8,output,800
+END
+expect 3 "t.csv:1: error: Precision is weight_dtype, max_concurrency is concurrency here" "$program" validate throughput "$folder/t.csv"
+sed -i 's/Precision/weight_dtype/; s/max_concurrency/concurrency/' "$folder/t.csv"
+expect 1 "1 of 1 rows expressed" "$program" validate throughput "$folder/t.csv"
 "$program" validate throughput "$folder/none.csv" > /dev/null 2>&1
 [ $? = 5 ] || fail "no such table"
 finish
