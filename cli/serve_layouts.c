@@ -97,23 +97,28 @@ static void layout_text(const TwLayoutRow *r, char text[80])
     parallel_text(&r->layout, text + n, 80 - (size_t)n);
 }
 
-static void print_row(const TwLayoutRow *r, int width)
+// rule: a column says what pairs carry by the static rule.
+static void print_row(const TwLayoutRow *r, int width, bool rule)
 {
-    char text[80], replicas[32];
+    char text[80], replicas[32], carried[32] = "-";
+    const char *breaks = r->first_breaks ? "TTFT" : "TPOT";
     layout_text(r, text);
     if (r->prefills > 0)
         snprintf(replicas, sizeof replicas, "%d + %d", r->prefills, r->replicas);
     else
         snprintf(replicas, sizeof replicas, "%d", r->replicas);
-    printf("  %-*s %9s %6d ", width, text, replicas, tw_layout_row_gpus(r));
+    printf("  %-*s %8s %4d ", width, text, replicas, tw_layout_row_gpus(r));
+    if (r->prefills > 0) snprintf(carried, sizeof carried, "%.2f", r->rule_s);
     if (r->output_s > 0.0) {
-        printf("%11.2f %11.0f %9.1f %8.1f %9.3f %9.2f %8.3f  %s", r->rate_s, r->output_s, r->per_gpu, r->per_user,
-               r->ttft_s, 1e3 * r->tpot_s, r->joules, r->first_breaks ? "first token" : "time per token");
-        if (r->prefills > 0) printf("; %.2f by the rule", r->rule_s);
-        printf("\n");
+        printf("%8.2f ", r->rate_s);
+        if (rule) printf("%7s ", carried);
+        printf("%8.0f %8.1f %6.1f %6.3f %7.2f %7.3f  %s\n", r->output_s, r->per_gpu, r->per_user, r->ttft_s,
+               1e3 * r->tpot_s, r->joules, breaks);
     } else {
-        printf("%11s %11s %9s %8.1f %9.3f %9.2f %8s  %s already does\n", "-", "-", "-", r->per_user, r->ttft_s,
-               1e3 * r->tpot_s, "-", r->first_breaks ? "first token" : "time per token");
+        printf("%8s ", "-");
+        if (rule) printf("%7s ", "-");
+        printf("%8s %8s %6.1f %6.3f %7.2f %7s  %s already does\n", "-", "-", r->per_user, r->ttft_s, 1e3 * r->tpot_s,
+               "-", breaks);
     }
 }
 
@@ -121,6 +126,7 @@ static void print_text(const TwLayoutsInput *in, const TwLayoutRow *rows, int co
 {
     const char *q = quantile_names[in->quantile];
     int refused = 0, beyond = 0, needs = 0, shown = 0, width = 10;
+    bool rule = false;
     char text[80];
     printf("%s in %s, cache %s, on %d %s; requests of %.0f input and %.0f output tokens on average\n", in->deploy.model,
            in->deploy.precision, in->deploy.kv_precision, in->gpus, in->deploy.chip, in->serve.input_mean,
@@ -132,16 +138,17 @@ static void print_text(const TwLayoutsInput *in, const TwLayoutRow *rows, int co
     printf(" within %g s to the first token and %g ms a later one, %s of the requests\n\n", in->ttft_slo_s,
            1e3 * in->tpot_slo_s, q);
     for (int k = 0; k < count; k++) {
+        rule |= rows[k].prefills > 0 && !rows[k].refused[0] && !rows[k].beyond;
         refused += rows[k].refused[0] != '\0', beyond += rows[k].beyond;
         if (rows[k].needs > 0 && (needs == 0 || rows[k].needs < needs)) needs = rows[k].needs;
         layout_text(&rows[k], text);
         if (!rows[k].beyond && (int)strlen(text) > width) width = (int)strlen(text);
     }
-    printf("  %-*s %9s %6s %11s %11s %9s %8s %9s %9s %8s  %s\n", width, "a replica", "replicas", "GPUs", "requests/s",
-           "tokens/s", "a GPU", "a user", "TTFT s", "TPOT ms", "J/token",
-           in->rate_s > 0.0 ? "fewer break" : "more breaks");
+    printf("  %-*s %8s %4s %8s ", width, "a replica", "replicas", "GPUs", "req/s");
+    if (rule) printf("%7s ", "by rule");
+    printf("%8s %8s %6s %6s %7s %7s  %s\n", "tokens/s", "a GPU", "a user", "TTFT s", "TPOT ms", "J/token", "breaks");
     for (int k = 0; k < count; k++)
-        if (!rows[k].refused[0] && !rows[k].beyond && shown++ < SHOWN) print_row(&rows[k], width);
+        if (!rows[k].refused[0] && !rows[k].beyond && shown++ < SHOWN) print_row(&rows[k], width, rule);
     if (shown > SHOWN) printf("  and %d more that make less: --json\n", shown - SHOWN);
     if (beyond > 0) {
         printf("  %d layout%s more than %d GPUs", beyond, beyond > 1 ? "s take" : " takes", in->gpus);
@@ -153,9 +160,11 @@ static void print_text(const TwLayoutsInput *in, const TwLayoutRow *rows, int co
         layout_text(&rows[k], text);
         printf("  %-*s %s\n", width, text, rows[k].refused);
     }
-    printf("\n+: replicas for prompts alone + for decodes; by the rule: min(0.90 Np rp, 0.92 Nd rd) of what the step "
-           "model "
-           "gives one of each\nA user: tokens/s after the first\n");
+    if (rule)
+        printf("\n+: replicas for prompts alone + for decodes\n"
+               "by rule: req/s by min(0.90 Np rp, 0.92 Nd rd) of what the step model gives one of each");
+    printf("\na user: tokens/s after the first; breaks: the limit that goes first with %s\n",
+           in->rate_s > 0.0 ? "fewer GPUs" : "more requests");
 }
 
 static void print_json(const TwLayoutsInput *in, const TwLayoutRow *rows, int count)
