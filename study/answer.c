@@ -56,6 +56,13 @@ static const char *readable(double value, char text[48])
     return text;
 }
 
+// So many digits, as they are read: "3400", not 3.4e+03.
+static const char *rough(double value, int digits, char text[48])
+{
+    snprintf(text, 48, "%.*g", digits, value);
+    return readable(strtod(text, NULL), text);
+}
+
 static void print_at(const TwStudy *study, int point, FILE *f)
 {
     for (int i = 0; i < study->axis_count; i++) {
@@ -71,7 +78,7 @@ static void print_value(double value, double half, FILE *f)
 {
     char text[48];
     fprintf(f, "%s", readable(value, text));
-    if (isfinite(half)) fprintf(f, " +- %.2g", half);
+    if (isfinite(half)) fprintf(f, " +- %s", rough(half, 2, text));
 }
 
 static int replicates_of(const TwStudy *study, int point, const char *output, double *values)
@@ -121,11 +128,14 @@ static void print_best(const TwStudy *study, int goal, FILE *f)
     TwDifference d = tw_difference_paired(a, b, n);
     fprintf(f, "  the next, at ");
     print_at(study, next, f);
+    char by[48], wide[48];
+    rough(d.half, 2, wide);
     if (d.significant)
-        fprintf(f, ", is %s by %.3g +- %.2g (95 %%, paired over %d seeds)\n", d.mean > 0.0 ? "lower" : "higher",
-                fabs(d.mean), d.half, n);
+        fprintf(f, ", is %s by %s +- %s (95 %%, paired over %d seeds)\n", d.mean > 0.0 ? "lower" : "higher",
+                rough(fabs(d.mean), 3, by), wide, n);
     else
-        fprintf(f, ": no significant difference (%.3g +- %.2g, 95 %%, paired over %d seeds)\n", d.mean, d.half, n);
+        fprintf(f, ": no significant difference (%s +- %s, 95 %%, paired over %d seeds)\n", rough(d.mean, 3, by), wide,
+                n);
 }
 
 static void print_effects(const TwStudy *study, const TwEffects *e, FILE *f)
@@ -365,6 +375,19 @@ static void print_optimum(const TwStudy *study, FILE *f)
 
 // ---- the page -------------------------------------------------------------------------------------------------------
 
+// Requests were done, and none of them counts: columns of dashes are explained.
+static void tell_warmup(const TwStudy *study, FILE *f)
+{
+    double *done = tw_study_column(study, "requests.completed"), *first = tw_study_column(study, "latency.ttft_s.mean");
+    bool served = false, counted = false;
+    for (int s = 0; s < study->scenario_count; s++) served |= done[s] > 0.0, counted |= isfinite(first[s]);
+    if (served && !counted)
+        fprintf(f, "no request came after the warm-up and was done: there are no latencies and no goodput (for_s, "
+                   "warmup_s)\n");
+    free(done);
+    free(first);
+}
+
 static void print_counts(const TwStudy *study, FILE *f)
 {
     int counts[TW_FAILED + 1] = {0};
@@ -388,6 +411,7 @@ static void print_counts(const TwStudy *study, FILE *f)
                 "in %d of them power exceeded a limit in force, at most by %.3g %%; a study leaves them out with "
                 "limits = ( { output = \"" LOADING "\"; max = 1.001; } )\n",
                 exceeded, 100.0 * (worst - 1.0));
+    tell_warmup(study, f);
     double *assumed = tw_study_column(study, "evidence.assumed"),
            *transferred = tw_study_column(study, "evidence.transferred");
     double sum[2] = {0.0};

@@ -107,6 +107,14 @@ static void check_limits(const TwPlant *plant, TwErrors *errors)
     }
 }
 
+static void check_warmup(const TwPlant *plant, TwErrors *errors)
+{
+    if (plant->pool_count > 0 && plant->run.warmup_s >= plant->run.for_s)
+        tw_node_warn(tw_node_group(tw_config_root(plant->config), "run"), "warmup_s", errors,
+                     "the warm-up of %g s is all of the run of %g s: no latencies, no goodput", plant->run.warmup_s,
+                     plant->run.for_s);
+}
+
 // All replicas of all pools in the order of the workload.
 static void gather_replicas(TwPlant *plant)
 {
@@ -247,6 +255,7 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
         return false;
     }
     check_limits(plant, errors);
+    check_warmup(plant, errors);
     gather_replicas(plant);
     tw_voltages_compile(plant, errors);
     tw_capping_compile(plant, errors);

@@ -68,6 +68,11 @@ expect 0 "limit broken" "$TOKENWORKS" report s.h5
 grep -q "most output tokens: [0-9,]* .*tokens/s at limit_kw" out.txt || { cat out.txt; fail "no best scenario"; }
 grep -q "e+0" out.txt && { cat out.txt; fail "a table with powers of ten"; }
 awk 'length($0) > 120 { exit 1 }' out.txt || { cat out.txt; fail "a table wider than it can be read"; }
+# a warm-up as long as the run: dashes are explained, and a run warns
+expect 0 "there are no latencies" "$TOKENWORKS" study "$facilities/hopper_hall.cfg" --for 10s -q --no-plots -o cold.h5 --axis workload.arrival.rate_s=20,600 --replicates 2
+grep -q "e+0" out.txt && { cat out.txt; fail "an interval with powers of ten"; }
+expect 0 "the warm-up of 300 s is all of the run of 30 s" "$TOKENWORKS" run "$facilities/hopper_hall.cfg" --for 30s -q --out cold_run.h5
+grep -q "256 GPUs; 30 s from" out.txt || fail "a span of seconds in hours"
 expect 0 "in 1 of them power exceeded a limit in force" "$TOKENWORKS" study "$facilities/dps_8rack.cfg" --for 30s -q --no-plots -o over.h5 \
     --axis power.utility.limit_kw=100,900
 sed -i 's/power.utility.limit_kw/power.utilty.limit_kw/' s.cfg
