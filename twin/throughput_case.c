@@ -23,6 +23,8 @@ static bool check_numbers(TwThroughputRow *row, const TwRowCells *c)
         {"concurrency", 1e-3, 1e6, false},
         {"req_rate_per_s", 1e-9, 1e9, false},
         {"requests", 1.0, 1e9, true},
+        {"prefill_gpus", 1.0, 1e6, true},
+        {"step_tokens", 1.0, 16.0, false},
         {"gpu_tdp_w", 0.0, 1e5, false},
         {"gpu_power_cap_w", 0.0, 1e5, false},
     };
@@ -70,6 +72,9 @@ static bool set_cache(TwThroughputRow *row, const char *cache, TwRowEngine engin
     else {
         bool oss = begins(row->model, "gpt-oss"), nvidia = engine == TRTLLM || engine == MLPERF;
         bool eight = nvidia && strcmp(row->deploy.precision, "bf16") != 0 && !(engine == TRTLLM && oss);
+        // DeepSeek's own release names no type for its cache; NVIDIA's of 4 bits do
+        if (engine == TRTLLM && begins(row->model, "deepseek") && strcmp(row->deploy.precision, "fp8") == 0)
+            eight = false;
         row->deploy.kv_precision = eight ? "fp8" : "bf16";
         assume(row, "%s cache", row->deploy.kv_precision);
     }
@@ -119,6 +124,9 @@ static bool set_types(TwThroughputRow *row, const TwRowCells *c, TwRowEngine eng
         assume(row, "fp8: 7.25 bits a weight");
     } else
         row->deploy.precision = "fp4";
+    // Moonshot's releases of 4 bits have them in the experts alone
+    if (begins(row->model, "kimi") && strcmp(row->deploy.precision, "w4a16") == 0)
+        row->deploy.attention_precision = "bf16";
     return set_cache(row, text_of(c, "kv_dtype"), engine);
 }
 
@@ -380,6 +388,26 @@ static bool set_mlenergy(TwThroughputRow *row, const TwRowCells *c)
     return false;
 }
 
+// Prompts computed on so many of the GPUs, in replicas of the same layout.
+static bool set_apart(TwThroughputRow *row, const TwRowCells *c)
+{
+    TwServeSpec *s = &row->serve;
+    double gpus = number_of(c, "prefill_gpus"), requests = number_of(c, "requests");
+    double prompts = gpus / (row->gpus / s->replicas);
+    if (isnan(row->concurrency)) return cannot(row, "no concurrency is published");
+    if (isnan(gpus)) return cannot(row, "prefill_gpus is not given");
+    if (prompts != floor(prompts) || !(prompts < s->replicas) || s->replicas != floor(s->replicas))
+        return cannot(row, "%g of %g GPUs are no whole number of replicas of %g", gpus, row->gpus,
+                      row->gpus / s->replicas);
+    s->kind = TW_LOAD_CLOSED;
+    s->concurrency = row->concurrency;
+    s->whole = !isnan(requests);
+    if (s->whole) s->requests = (int64_t)requests;    // over all replicas
+    row->prompt_replicas = prompts;
+    row->decodes = true;
+    return true;
+}
+
 static bool set_load(TwThroughputRow *row, const TwRowCells *c, double isl, double osl)
 {
     TwServeSpec *s = &row->serve;
@@ -419,9 +447,17 @@ static bool set_load(TwThroughputRow *row, const TwRowCells *c, double isl, doub
         if (isnan(rate)) return cannot(row, "no arrival rate is published");
         s->kind = TW_LOAD_OPEN;
         s->rate_s = rate;
-        s->requests = holds(text_of(c, "len_dist"), "500 requests") ? 500 : 0;
+        double requests = number_of(c, "requests");
+        if (isnan(requests)) requests = holds(text_of(c, "len_dist"), "500 requests") ? 500.0 : 0.0;
+        s->requests = (int64_t)ceil(requests / fmax(s->replicas, 1.0));
     } else if (strcmp(mode, "decode_only") == 0) {
-        return cannot(row, "decode side alone: its batch is not published");
+        if (isnan(concurrency)) return cannot(row, "decode side alone: its batch is not published");
+        s->kind = TW_LOAD_CLOSED;
+        s->concurrency = concurrency;
+        s->requests = (int64_t)(3.0 * ceil(concurrency / fmax(s->replicas, 1.0)));    // the middle third is measured
+        row->decodes = true;
+    } else if (strcmp(mode, "disagg_closed_loop") == 0) {
+        return set_apart(row, c);
     } else {
         return cannot(row, "mode \"%s\" is not modelled: closed_loop, server_open_loop, offline_max ... are", mode);
     }
@@ -442,7 +478,7 @@ static bool set_case(TwThroughputRow *row, const TwRowCells *c)
     if (!set_chip(row) || !set_types(row, c, engine) || !set_layout(row, c)) return false;
     if (!set_lengths(row, c, isl, osl) || !set_load(row, c, isl, osl)) return false;
     tw_throughput_set_engine(row, c, engine);
-    if (!tw_throughput_set_drafts(row, speculation)) return false;
+    if (!tw_throughput_set_drafts(row, speculation, number_of(c, "step_tokens"))) return false;
     double rating = number_of(c, "gpu_tdp_w"), cap = number_of(c, "gpu_power_cap_w");
     if (rating > 0.0) row->deploy.limit_w = rating;
     // a limit that only the notes give

@@ -236,7 +236,7 @@ static double template_s(const TwThroughputRow *row)
 // and static batches call the engine itself; of trtllm-serve nothing is published.
 static void set_front_end(TwThroughputRow *row, TwRowEngine engine)
 {
-    bool served = begins(row->mode, "closed_loop") || strcmp(row->mode, "burst") == 0 || holds(row->mode, "open_loop");
+    bool served = holds(row->mode, "closed_loop") || strcmp(row->mode, "burst") == 0 || holds(row->mode, "open_loop");
     if (!served || (engine != VLLM && engine != SGLANG)) return;
     if (engine == VLLM) row->engine_spec = (TwEngineSpec){.policy = TW_VLLM_V1};
     (void)tw_front_end_named(engine == VLLM ? "vllm" : "sglang", &row->engine_spec.front_end);
@@ -369,6 +369,15 @@ static void set_vllm_scripts(TwThroughputRow *row, bool numbered)
     if (!oss) d->graphs = TW_GRAPHS_FULL, d->launch_s = tw_launch_s;
 }
 
+// TensorRT-LLM's PyTorch flow before 0.20, as an option beside the compiled one: kernel by kernel from Python, as graphs
+// were off by default until 1.0 (its pull request 5480, "Enable cuda graph by default", July 2025).
+static void set_first_pytorch(TwThroughputRow *row)
+{
+    if (!before(row, 0, 20) || !holds(row->engine, "(PyTorch)")) return;
+    row->deploy.launch_s = tw_launch_s;
+    row->deploy.host_sequence_s = tw_trtllm_sequence_s;
+}
+
 // The release that a row names, as rules know it (twin/engines.h).
 static TwRelease release_of(const TwThroughputRow *row, TwRowEngine engine)
 {
@@ -434,6 +443,7 @@ void tw_throughput_set_engine(TwThroughputRow *row, const TwRowCells *c, TwRowEn
         if (engine == MLPERF) d->host_sequence_s = tw_compiled_sequence_s;
         set_rank_waits(row, engine);
         if (engine == MLPERF) set_submission(row), set_mixed_types(row);
+        if (engine == TRTLLM) set_first_pytorch(row);
         break;
     case VLLM:
         // of rows without a number the middle one; those of 2026 are later than 0.14
@@ -467,6 +477,11 @@ void tw_throughput_set_engine(TwThroughputRow *row, const TwRowCells *c, TwRowEn
     if (strcmp(row->mode, "static_batch") == 0 && row->serve.requests > d->max_sequences)
         d->max_sequences = (int)row->serve.requests;
     s->max_tokens = d->max_tokens, s->max_sequences = d->max_sequences;
+    if (!row->decodes) return;
+    // one prompt over and over, found in the cache: what is left of it is its last block
+    if (!s->engine) row->engine_spec.policy = defaults.policy;
+    row->engine_spec.prefix_cache = true;
+    s->engine = &row->engine_spec;
 }
 
 // Tokens a step of DeepSeek-R1 with its head for multi-token prediction drafting 1 to 5, on reasoning of 2,000 tokens
@@ -474,19 +489,39 @@ void tw_throughput_set_engine(TwThroughputRow *row, const TwRowCells *c, TwRowEn
 static const double mtp_tokens[] = {1.0, 1.92, 2.58, 2.82, 2.99, 3.01};
 enum { MTP_MOST = sizeof mtp_tokens / sizeof *mtp_tokens - 1 };
 
-bool tw_throughput_set_drafts(TwThroughputRow *row, const char *given)
+// One acceptance for all drafts, that makes so many tokens a step.
+static double even_acceptance(int drafts, double tokens)
+{
+    double least = 0.0, most = 1.0;
+    for (int k = 0; k < 50; k++) {
+        double share = 0.5 * (least + most), made = 1.0, each = 1.0;
+        for (int d = 0; d < drafts; d++) each *= share, made += each;
+        if (made < tokens)
+            least = share;
+        else
+            most = share;
+    }
+    return 0.5 * (least + most);
+}
+
+bool tw_throughput_set_drafts(TwThroughputRow *row, const char *given, double tokens)
 {
     int drafts = tw_throughput_mtp(given);
+    bool told = tokens >= 1.0;
     if (tw_throughput_undrafted(given)) return true;
-    if (drafts < 1 || drafts > MTP_MOST || !begins(row->model, "deepseek"))
+    if (drafts < 1 || (!told && (drafts > MTP_MOST || !begins(row->model, "deepseek"))))
         return cannot(row, "speculative decoding (%s): its acceptance is not published", given);
+    if (drafts > TW_DRAFT_MOST || (told && tokens > drafts + 1))
+        return cannot(row, "step_tokens %g: %d drafts make 1 to %d a step", tokens, drafts, drafts + 1);
     TwSpeculate *s = &row->engine_spec.speculate;
     s->draft = drafts;
     for (int k = 0; k < drafts; k++) {
         double before = k > 0 ? mtp_tokens[k] - mtp_tokens[k - 1] : 1.0;
-        s->acceptance[k] = (mtp_tokens[k + 1] - mtp_tokens[k]) / before;
+        s->acceptance[k] = told ? even_acceptance(drafts, tokens) : (mtp_tokens[k + 1] - mtp_tokens[k]) / before;
     }
     row->serve.engine = &row->engine_spec;
-    assume(row, "%g tokens a step", mtp_tokens[drafts]);
+    // which policy makes up batches of decodes alone does not matter, and SGLang's is not modelled with drafts
+    if (row->decodes) row->engine_spec.policy = TW_VLLM_V1;
+    if (!told) assume(row, "%g tokens a step", mtp_tokens[drafts]);
     return true;
 }

@@ -79,4 +79,5 @@ typedef struct TwSubmission {
 const TwSubmission *tw_throughput_submission(const TwThroughputRow *row);    // NULL: none is known
 
 void tw_throughput_set_engine(TwThroughputRow *row, const TwRowCells *c, TwRowEngine engine);
-bool tw_throughput_set_drafts(TwThroughputRow *row, const char *given);    // of speculative decoding
+// Of speculative decoding; tokens a step, NaN: not told.
+bool tw_throughput_set_drafts(TwThroughputRow *row, const char *given, double tokens);

@@ -80,6 +80,8 @@ void tw_throughput_model(const char *given, char *part, size_t size)
         {"glm-4.6", "glm-4.5"},           {"glm-4.7", "glm-4.5"},
         {"minimax-m2.1", "minimax-m2"},   {"qwq-32b", "qwen2.5-32b"},
         {"minimax-m2.5", "minimax-m2"},   {"minimax-m2.7", "minimax-m2"},
+        {"kimi-k2.5", "kimi-k2"},         {"kimi-k2.6", "kimi-k2"},
+        {"glm-4.5v", "glm-4.5-air"},
     };
     const char *slash = strrchr(given, '/');
     char text[96];
