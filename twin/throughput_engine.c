@@ -369,8 +369,8 @@ static void set_vllm_scripts(TwThroughputRow *row, bool numbered)
     if (!oss) d->graphs = TW_GRAPHS_FULL, d->launch_s = tw_launch_s;
 }
 
-// TensorRT-LLM's PyTorch flow before 0.20, as an option beside the compiled one: kernel by kernel from Python, as graphs
-// were off by default until 1.0 (its pull request 5480, "Enable cuda graph by default", July 2025).
+// TensorRT-LLM's PyTorch flow before 0.20, as an option beside the compiled one: kernel by kernel from Python, as
+// graphs were off by default until 1.0 (its pull request 5480, "Enable cuda graph by default", July 2025).
 static void set_first_pytorch(TwThroughputRow *row)
 {
     if (!before(row, 0, 20) || !holds(row->engine, "(PyTorch)")) return;

@@ -108,8 +108,8 @@ static bool serve_apart(TwThroughputRow *row, const TwDeploy *deploy, TwError *e
     r->requests_s = fmin(prompts.requests_s, decode.requests_s);
     r->output_s = r->requests_s * row->serve.output_mean, r->input_s = r->requests_s * row->serve.input_mean;
     for (int k = 0; k < 4; k++) r->ttft_s[k] = k == 0 ? at / r->requests_s : NAN;
-    r->gpu_w = (decode.above.gpu_w * decode.spec.replicas + prompts.above.gpu_w * prompts.spec.replicas) /
-               row->serve.replicas;
+    r->gpu_w =
+        (decode.above.gpu_w * decode.spec.replicas + prompts.above.gpu_w * prompts.spec.replicas) / row->serve.replicas;
     return true;
 }
 

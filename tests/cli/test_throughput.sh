@@ -197,6 +197,42 @@ assert abs(ours["nominal"] / ours["spread"] - 1) < 0.01, ours
 assert [s["reason"] for s in told["skipped"]] == ["requests \"many\": expected a whole number from 1 to 1e+09"], told["skipped"]
 ' || fail "runs of so many requests"
 
+# prompts computed by other replicas: no faster than either kind alone, and as fast as decodes where prompts are few; in
+# flight at both are all. Decodes alone with their batch; an open loop of so many requests drains; tokens a step as told
+cat > "$folder/t.csv" << 'END'
+id,model_id,gpu,n_gpus,weight_dtype,engine,tp,ep,mode,isl,osl,concurrency,prefill_gpus,requests,req_rate_per_s,spec_decode,step_tokens,token_def,tokens_per_s
+few,gpt-oss-120b,H200-SXM,4,mxfp4,SGLang 0.5.6,2,1,disagg_closed_loop,256,2048,16,2,,,,,output,3000
+decodes,gpt-oss-120b,H200-SXM,2,mxfp4,SGLang 0.5.6,2,1,decode_only,256,2048,16,,,,,,output,3000
+both,gpt-oss-120b,H200-SXM,2,mxfp4,SGLang 0.5.6,2,1,closed_loop,256,2048,16,,,,,,output,3000
+bound,gpt-oss-120b,H200-SXM,4,mxfp4,SGLang 0.5.6,2,1,disagg_closed_loop,8192,16,64,2,,,,,output,100
+prompts,gpt-oss-120b,H200-SXM,2,mxfp4,SGLang 0.5.6,2,1,prefill_only,8192,16,,,,,,,input,30000
+more,gpt-oss-120b,H200-SXM,8,mxfp4,SGLang 0.5.6,2,1,disagg_closed_loop,8192,16,64,6,,,,,output,100
+all,gpt-oss-120b,H200-SXM,4,mxfp4,SGLang 0.5.6,2,1,disagg_closed_loop,256,2048,16,4,,,,,output,3000
+odd,gpt-oss-120b,H200-SXM,4,mxfp4,SGLang 0.5.6,2,1,disagg_closed_loop,256,2048,16,1,,,,,output,3000
+batch,gpt-oss-120b,H200-SXM,2,mxfp4,SGLang 0.5.6,2,1,decode_only,256,2048,,,,,,,output,3000
+asked,llama-3.1-8b,H100-SXM,1,bf16,vLLM 0.11.0,1,1,server_open_loop,512,512,,,,10,,,output,5000
+drained,llama-3.1-8b,H100-SXM,1,bf16,vLLM 0.11.0,1,1,server_open_loop,512,512,,,50,10,,,output,5000
+two,deepseek-v3,H200-SXM,16,fp8,SGLang (2025),,16,decode_only,8192,1024,64,,,,mtp2,2.0,output,1000
+plain,deepseek-v3,H200-SXM,16,fp8,SGLang (2025),,16,decode_only,8192,1024,64,,,,none,,output,1000
+three,deepseek-v3,H200-SXM,16,fp8,SGLang (2025),,16,decode_only,8192,1024,64,,,,mtp2,3.5,output,1000
+other,glm-4.6,H200-SXM,8,fp8,TensorRT-LLM 1.2,8,8,closed_loop,1024,512,4,,,,mtp1,1.8,output,1000
+int4,moonshotai/Kimi-K2.5,H200-SXM,8,int4,SGLang 0.5.6,8,1,closed_loop,512,64,1,,,,,,output,100
+END
+"$program" validate throughput "$folder/t.csv" --json 2> /dev/null | python3 -c '
+import json, sys
+told = json.load(sys.stdin)
+ours = {r["case"]: r["ours"] for r in told["rows"] if r["unit"] == "tokens/s"}
+print(ours, file=sys.stderr)
+assert ours["both"] < ours["decodes"] and 0.95 < ours["few"] / ours["decodes"] <= 1.0, ours
+asked = ours["bound"] / 16 * 8192 / ours["prompts"]
+assert 0.9 < asked < 1.02 and 2.5 < ours["more"] / ours["bound"] < 3.1, (asked, ours)
+assert ours["drained"] < 0.8 * ours["asked"], ours
+assert 1.4 < ours["two"] / ours["plain"] < 2.0 and ours["other"] > 0 and ours["int4"] > 0, ours
+reasons = {s["case"]: s["reason"] for s in told["skipped"]}
+words = dict(all="4 of 4 GPUs are no whole", odd="1 of 4 GPUs are no whole", batch="its batch", three="make 1 to 3")
+assert sorted(reasons) == sorted(words) and all(words[k] in reasons[k] for k in words), reasons
+' || fail "prompts elsewhere, decodes alone, drains"
+
 # the shipped blind set, by its bare name: nearly all of it can be expressed and most of it is met
 if ! sanitized; then
 (cd "$folder" && "$program" validate throughput blind.csv --json 2> /dev/null) | python3 -c '
@@ -206,6 +242,18 @@ off = sorted(abs(r["ours"] / r["expected"] - 1) for r in told["rows"] if r["unit
 assert len(off) >= 450 and len(off) + len(told["skipped"]) == 466, len(off)
 assert off[len(off) // 2] < 0.15 and sum(x < 0.3 for x in off) > 0.75 * len(off), off[len(off) // 2]
 ' || fail "the blind set"
+
+# the second, as it was frozen but for its last column
+second=$facilities/reference/blind2.csv
+frozen=1e4ee7e114dadd1a6f79c621e664f505e2afaaa75f5ac3610d561356dd1e3934
+grep -v '^#' "$second" | sed 's/,[^,]*$//' | sha256sum | grep -q "^$frozen " || fail "the second blind set is not as frozen"
+(cd "$folder" && "$program" validate throughput blind2.csv --json 2> /dev/null) | python3 -c '
+import json, sys
+told = json.load(sys.stdin)
+off = sorted(abs(r["ours"] / r["expected"] - 1) for r in told["rows"] if r["unit"] == "tokens/s")
+assert len(off) == 212 and not told["skipped"], told["skipped"]
+assert off[len(off) // 2] < 0.6, off[len(off) // 2]
+' || fail "the second blind set"
 fi
 
 echo 'id,gpu' > "$folder/t.csv"
