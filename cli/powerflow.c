@@ -10,6 +10,7 @@
 #include "sim/json.h"
 #include "sim/version.h"
 #include "twin/outages.h"
+#include "twin/reach.h"
 #include "twin/state.h"
 #include "twin/voltages.h"
 
@@ -294,6 +295,7 @@ typedef struct Facility {
     TwContingency worst;    // of --contingency
     bool contingency, solved, rings;
     double scale, loads_w;    // of racks' rated power; cooling, switches and optics
+    double *on_store_w;       // [element lost] racks and loads that then only a store carries, which ends
     double newton_gap_pu;     // of the two engines; NaN: not compared
     bool *back;               // [element] power runs towards its own source
 } Facility;
@@ -363,6 +365,14 @@ static void print_tree(const Facility *f)
     for (int i = 0; i < plant->element_count; i++)
         if (f->worst.dropped_w[i] > 0.0)
             printf("  without %-20s %12.1f kW\n", plant->element_names[i], f->worst.dropped_w[i] * 1e-3);
+    bool headed = false;
+    for (int i = 0; i < plant->element_count; i++) {
+        if (!(f->on_store_w[i] > 0.0)) continue;
+        if (!headed) printf("\n  what then only stores carry, and until the first of them is empty\n");
+        headed = true;
+        printf("  without %-20s %12.1f kW %9.4g min\n", plant->element_names[i], f->on_store_w[i] * 1e-3,
+               f->worst.holds_s[i] / 60.0);
+    }
 }
 
 static void print_tree_json(const Facility *f)
@@ -407,10 +417,40 @@ static void print_tree_json(const Facility *f)
             tw_json_text(stdout, cause >= 0 ? plant->element_names[cause] : "");
             tw_json_member(stdout, "n_minus_1_allowed_s", f->worst.allowed_s[i]);
             tw_json_member(stdout, "dropped_w", f->worst.dropped_w[i]);
+            bool store = f->on_store_w[i] > 0.0;
+            tw_json_member(stdout, "on_store_w", f->on_store_w[i]);
+            tw_json_member(stdout, "on_store_s", store ? f->worst.holds_s[i] : NAN);
         }
         printf("}");
     }
     printf("]}\n");
+}
+
+// What no source reaches once every switch has acted, though it has supply: a store's, until it is empty.
+static void find_on_store(Facility *f, const double *rack_w, const double *load_w)
+{
+    const TwPlant *plant = f->plant;
+    int n = plant->element_count;
+    TwPowerRing *ring = calloc((size_t)n + 1, sizeof *ring);
+    int *out = calloc((size_t)n + 1, sizeof *out);
+    bool *alive = calloc((size_t)n + 1, sizeof *alive);
+    if (!ring || !out || !alive) abort();
+    for (int e = 0; e < n; e++) ring[e] = tw_power_ring(plant->power, e);
+    for (int lost = 0; lost < n; lost++) {
+        double unreached_w = 0.0;
+        out[lost] = 1;
+        tw_reach(plant, ring, out, alive);
+        out[lost] = 0;
+        for (int i = 0; i < plant->rack_count; i++)
+            if (!tw_reach_rack(plant, alive, i)) unreached_w += rack_w[i];
+        for (int k = 0; k < plant->load_count; k++)
+            if (!alive[plant->load_element[k]]) unreached_w += load_w[k];
+        double left_w = unreached_w - f->worst.dropped_w[lost];
+        f->on_store_w[lost] = left_w > 1e-6 * unreached_w ? left_w : 0.0;
+    }
+    free(ring);
+    free(out);
+    free(alive);
 }
 
 static int powerflow_facility(const TwOptions *o)
@@ -471,6 +511,9 @@ static int powerflow_facility(const TwOptions *o)
     if (f.contingency)
         f.worst = tw_power_contingency(plant->power, block, plant->state_bytes, rack_w, load_w, power_factor, 120.0,
                                        o->threads);
+    f.on_store_w = calloc((size_t)n + 1, sizeof *f.on_store_w);
+    if (!f.on_store_w) abort();
+    if (f.contingency) find_on_store(&f, rack_w, load_w);
     if (o->json)
         print_tree_json(&f);
     else
@@ -480,6 +523,7 @@ static int powerflow_facility(const TwOptions *o)
     if (f.contingency) tw_contingency_free(&f.worst);
     tw_volts_free(&f.volts);
     free(f.back);
+    free(f.on_store_w);
     free(rack_w);
     free(on);
     free(block);

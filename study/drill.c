@@ -81,15 +81,67 @@ static bool same_stem(const char *a, const char *b)
     return n == tw_stem_length(b) && a[n] && b[n] && strncmp(a, b, n) == 0;
 }
 
+static bool same_number(double a, double b) { return a == b || (isnan(a) && isnan(b)); }
+
+static int second_of(const TwPlant *plant, int element)
+{
+    const char *second = plant->elements[element].second;
+    for (int e = 0; *second && e < plant->element_count; e++)
+        if (strcmp(plant->element_names[e], second) == 0) return e;
+    return -1;
+}
+
+// Racks, pumps and fans that hang on an element, and switches that have it as their second source.
+static void hangs_on(const TwPlant *plant, int element, int *racks, int *loads, int *switches)
+{
+    *racks = *loads = *switches = 0;
+    for (int r = 0; r < plant->rack_count; r++) {
+        const TwRackPlan *rack = &plant->racks[r];
+        bool on = rack->element == element;
+        for (int k = 0; k < rack->cord_count; k++) on = on || rack->cords[k] == element;
+        *racks += on;
+    }
+    for (int i = 0; i < plant->load_count; i++) *loads += plant->load_element[i] == element;
+    for (int e = 0; e < plant->element_count; e++) *switches += second_of(plant, e) == element;
+}
+
+static int next_child(const TwPlant *plant, int of, int after)
+{
+    for (int e = after + 1; e < plant->element_count; e++)
+        if (plant->power->parent[e] == of) return e;
+    return -1;
+}
+
+// The same is carried: a transformer with a generator behind it is not like its neighbour without.
+static bool alike_below(const TwPlant *plant, int i, int j)
+{
+    const TwElementRow *a = &plant->elements[i], *b = &plant->elements[j];
+    int of_a[3], of_b[3];
+    if (strcmp(a->kind, b->kind) != 0 || !same_number(a->limit_w, b->limit_w) || !same_number(a->rated_w, b->rated_w))
+        return false;
+    hangs_on(plant, i, &of_a[0], &of_a[1], &of_a[2]);
+    hangs_on(plant, j, &of_b[0], &of_b[1], &of_b[2]);
+    if (memcmp(of_a, of_b, sizeof of_a) != 0 || (second_of(plant, i) < 0) != (second_of(plant, j) < 0)) return false;
+    int x = next_child(plant, i, -1), y = next_child(plant, j, -1);
+    for (; x >= 0 && y >= 0; x = next_child(plant, i, x), y = next_child(plant, j, y))
+        if (!alike_below(plant, x, y)) return false;
+    return x < 0 && y < 0;
+}
+
 // ups1 and ups2, below one board or below boards that are alike.
-static bool alike_elements(const TwPlant *plant, int i, int j)
+static bool alike_above(const TwPlant *plant, int i, int j)
 {
     if (i == j) return true;
     if (i < 0 || j < 0 || !same_stem(plant->element_names[i], plant->element_names[j]) ||
         strcmp(plant->elements[i].kind, plant->elements[j].kind) != 0)
         return false;
     int a = plant->power->parent[i], b = plant->power->parent[j];
-    return (a < 0 && b < 0) || alike_elements(plant, a, b);
+    return (a < 0 && b < 0) || alike_above(plant, a, b);
+}
+
+static bool alike_elements(const TwPlant *plant, int i, int j)
+{
+    return alike_above(plant, i, j) && alike_below(plant, i, j);
 }
 
 static void add_elements(Drill *d)

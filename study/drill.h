@@ -14,7 +14,7 @@ typedef struct TwDrillInput {
     const char *path;
     const char *const *sets;    // "path=value"
     int set_count;
-    bool each;        // every element and CDU; else of alike ones (pdu1, pdu2: same parent and kind) the first
+    bool each;        // every element and CDU; else of alike ones (pdu1, pdu2: same above, same below) the first
     bool hottest;     // in the hottest hour of the year (with wet cooling: of the highest wet bulb); else as the file
                       // says
     double span_s;    // after the loss

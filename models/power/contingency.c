@@ -99,6 +99,7 @@ TwContingency tw_power_contingency(const TwPower *power, const void *block, size
                        .worst = zeroed((size_t)n, sizeof(double)),
                        .worst_cause = zeroed((size_t)n, sizeof(int)),
                        .dropped_w = zeroed((size_t)n, sizeof(double)),
+                       .holds_s = zeroed((size_t)n, sizeof(double)),
                        .allowed_s = zeroed((size_t)n, sizeof(double)),
                        .lost_count = n};
     Case normal = case_create(power, bytes, power_factor);
@@ -121,6 +122,7 @@ TwContingency tw_power_contingency(const TwPower *power, const void *block, size
         for (int lost = 0; lost < n; lost++) {
             take_out(power, &c, block, lost);
             r.dropped_w[lost] = settle(power, &c, rack_w, load_w, rest_s);
+            r.holds_s[lost] = tw_power_horizon_s(power, c.block) + (power->inner->mixed ? rest_s : 0.0);
             put_back(power, &c, lost);
             for (int i = 0; i < n; i++) {
                 if (i == lost || !(c.loading[i] > worst[i] + 1e-12)) continue;
@@ -154,6 +156,7 @@ void tw_contingency_free(TwContingency *r)
     free(r->worst);
     free(r->worst_cause);
     free(r->dropped_w);
+    free(r->holds_s);
     free(r->allowed_s);
     *r = (TwContingency){0};
 }

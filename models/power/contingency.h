@@ -9,6 +9,7 @@ typedef struct TwContingency {
     double *worst;        // [element] after the worst single loss
     int *worst_cause;     // [element] whose loss that was, -1: none is worse than normal
     double *dropped_w;    // [element lost] rack and load power without supply afterwards
+    double *holds_s;      // [element lost] until the first store is empty that then carries; INFINITY: none does
     double
         *allowed_s;    // [element] how long its own curve lets the worst load last; INFINITY: no curve, or no overload
     int lost_count;    // cases computed

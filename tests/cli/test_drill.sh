@@ -30,6 +30,28 @@ assert rows["pump_trip", "cdu1"]["carried"] and not pump["carried"]
 exact = [c["tokens_lost_exact"] for c in run["causes"]]
 assert exact == [pdu["tokens_lost"]], (exact, pdu["tokens_lost"])
 END
+# a generator stands behind one of three transformers, and one panel has another limit: no more alike
+cat > uneven.cfg <<END
+base = "dps_8rack";
+power = ( { name = "utility"; kind = "feed"; limit_mw = 3.0; },
+          { name = "tx"; count = 3; kind = "transformer"; from = "utility"; rated_kw = 1500.0; loss_a = 0.001; loss_c = 0.01; },
+          { name = "diesel"; kind = "generator"; rated_mw = 2.0; start_s = 10.0; },
+          { name = "ats"; kind = "ats"; from = "tx1"; second = "diesel"; transfer_s = 0.2; limit_mw = 1.5; },
+          { name = "pdu"; count = 3; kind = "pdu"; from = "ats"; limit_kw = 450.0; },
+          { name = "two"; kind = "pdu"; from = "tx2"; limit_kw = 450.0; },
+          { name = "three"; kind = "pdu"; from = "tx3"; limit_kw = 450.0; },
+          { name = "house"; kind = "board"; from = "utility"; limit_kw = 400.0; } );
+racks = ( { name = "a"; count = 3; part = "gb300_nvl72"; from = "pdu"; cdu = "cdu1"; },
+          { name = "b"; count = 2; part = "gb300_nvl72"; from = "two"; cdu = "cdu1"; },
+          { name = "c"; count = 2; part = "gb300_nvl72"; from = "three"; cdu = "cdu1"; } );
+events = ();
+END
+expect 0 "" "$TOKENWORKS" drill uneven.cfg --for 1min $light --set power.pdu3.limit_kw=400 --when start --json -q
+python3 - << 'END' || fail "alike only where the same hangs below"
+import json
+alike = {r["target"]: r["alike"] for r in json.load(open("out.txt"))["losses"] if r["what"] == "lose"}
+assert alike == {"utility": 1, "tx1": 1, "tx2": 2, "diesel": 1, "ats": 1, "pdu1": 2, "pdu3": 1, "two": 1, "three": 1, "house": 1}, alike
+END
 expect 0 "single points of failure" "$TOKENWORKS" drill hopper_hall --for 1min --when start --set workload.arrival.rate_s=10.0
 expect 2 "hottest or start" "$TOKENWORKS" drill hopper_hall --when never
 expect 2 "10 s to 24 h" "$TOKENWORKS" drill hopper_hall --for 2s

@@ -82,6 +82,17 @@ e = {x["element"]: x for x in json.load(open("tree.json"))["elements"]}
 assert abs(e["pdu1"]["n_minus_1_fraction"] / e["pdu1"]["loading_fraction"] - 4 / 3) < 1e-9
 assert e["ups2"]["dropped_w"] == 0 and 0.9 < e["pdu1"]["v_pu"] < 1
 PY
+# what nothing but a battery carries is not supplied for good: eight racks behind one UPS of five minutes at its rating
+tw powerflow "$facilities/block_gb300.cfg" --contingency --json >tree.json || fail "powerflow of block_gb300"
+tw powerflow "$facilities/block_gb300.cfg" --contingency | grep -q "without main  *1136.0 kW  *5.7" || fail "batteries in the text"
+python3 - <<'PY' || fail "what only a store carries"
+import json
+e = {x["element"]: x for x in json.load(open("tree.json"))["elements"]}
+draw = lambda out: out + 1.3e6 * (0.0142 + 0.0274 * (out / 1.3e6) ** 2)
+assert abs(e["main"]["on_store_w"] / (8 * 142e3) - 1) < 1e-9 and 1e5 < e["main"]["dropped_w"] < 2e5, e["main"]
+assert abs(e["main"]["on_store_s"] / (300 * draw(1.3e6) / draw(8 * 142e3)) - 1) < 1e-6, e["main"]
+assert e["ups"]["on_store_w"] == 0 and e["ups"]["on_store_s"] is None and abs(e["ups"]["dropped_w"] / 1136e3 - 1) < 1e-9
+PY
 # the loads of a facility are those of its cooling in the site's hottest hours, with all racks at their peak, and its switches
 tw powerflow "$facilities/dps_8rack.cfg" --json >tree.json || fail "powerflow of dps_8rack"
 tw thermal "$facilities/dps_8rack.cfg" --json >cooling.json || fail "cooling of dps_8rack"
