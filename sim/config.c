@@ -158,14 +158,14 @@ static const TwSetting *setting_of(const TwNode *node, const char *field)
 const TwNode *tw_node_group(const TwNode *node, const char *child)
 {
     int index = child_index(node, child);
-    assert(node->kind->children[index].shape != TW_LIST);
+    assert(node->kind->children[index].shape < TW_LIST);
     return node->groups[index];
 }
 
 int tw_node_entries(const TwNode *node, const char *child)
 {
     int index = child_index(node, child);
-    assert(node->kind->children[index].shape == TW_LIST);
+    assert(node->kind->children[index].shape >= TW_LIST);
     return node->lists[index].count;
 }
 
@@ -222,7 +222,7 @@ static const TwNode *first_below(const TwNode *node, const char *name)
 {
     for (int i = 0; name && i < node->kind->child_count; i++)
         if (strcmp(node->kind->children[i].name, name) == 0)
-            return node->kind->children[i].shape != TW_LIST ? (node->groups[i] ? node->groups[i] : node)
+            return node->kind->children[i].shape < TW_LIST ? (node->groups[i] ? node->groups[i] : node)
                    : node->lists[i].count > 0               ? node->lists[i].nodes[0]
                                                             : node;
     return NULL;
@@ -292,7 +292,7 @@ static bool any_given(const TwNode *node)
     for (int i = 0; node && i < node->kind->field_count; i++)
         if (by_user(node->values[i])) return true;
     for (int i = 0; node && i < node->kind->child_count; i++)
-        if (node->kind->children[i].shape == TW_LIST ? node->lists[i].count > 0 : any_given(node->groups[i]))
+        if (node->kind->children[i].shape >= TW_LIST ? node->lists[i].count > 0 : any_given(node->groups[i]))
             return true;
     return node && node->part;
 }
@@ -305,7 +305,7 @@ int tw_node_strays(const TwNode *node, const char *const *kept, int count, const
         int k = i - kind->field_count;
         const char *name = k < 0 ? kind->fields[i].name : kind->children[k].name;
         bool given = k < 0                                ? by_user(node->values[i])
-                     : kind->children[k].shape == TW_LIST ? node->lists[k].count > 0
+                     : kind->children[k].shape >= TW_LIST ? node->lists[k].count > 0
                                                           : any_given(node->groups[k]);
         for (int j = 0; j < count; j++) given &= strcmp(name, kept[j]) != 0;
         if (!given) continue;

@@ -51,6 +51,8 @@ typedef enum TwShape {
     TW_ONE,         // a group that must be there
     TW_OPTIONAL,    // a group that may be absent
     TW_LIST,        // a list of groups ( { name = "a"; count = 2; ... }, ... ), possibly empty
+    TW_LIST_OWN,    // the same, whose entries have settings of its group to themselves: where a file gives the list,
+                    // what files beneath say of those in the group is not taken
 } TwShape;
 
 // A group or list below a kind. Where the kind has parts, `gpu = "gb300"` is short for `gpu = { part = "gb300"; }`.

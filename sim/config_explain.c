@@ -146,7 +146,7 @@ static void print_kind(const TwKind *kind, const char *path, FILE *stream)
     }
     for (int i = 0; i < kind->child_count; i++) {
         const TwChild *child = &kind->children[i];
-        const char *shape = child->shape == TW_LIST ? "list" : "group", *up = strcmp(path, ".") == 0 ? "" : path;
+        const char *shape = child->shape >= TW_LIST ? "list" : "group", *up = strcmp(path, ".") == 0 ? "" : path;
         fprintf(stream, "%-26s %-8s %-14s %s: --explain %s%s%s\n", child->name, "", shape, child->text, up,
                 *up ? "." : "", child->name);
     }

@@ -324,7 +324,7 @@ static void read_child(Group *group, const config_setting_t *written, int index)
     int type = config_setting_type(written);
     if (item_of(written)->bad && type != CONFIG_TYPE_GROUP && type != CONFIG_TYPE_LIST) return;
 
-    if (child->shape == TW_LIST) {
+    if (child->shape >= TW_LIST) {
         read_list(group, written, child, into);
     } else if (type == CONFIG_TYPE_GROUP) {
         size_t before = enter(reading, child->name);

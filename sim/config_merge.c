@@ -97,6 +97,48 @@ static const char *push_part(const Below *below, Stack *stack, const Ref *refs, 
     return part;
 }
 
+// --- a list whose entries stand for what the group says in files beneath
+
+static bool has_field(const TwKind *kind, const char *name)
+{
+    for (int i = 0; i < kind->field_count; i++)
+        if (strcmp(kind->fields[i].name, name) == 0) return true;
+    return false;
+}
+
+static bool has_child(const TwKind *kind, const char *name)
+{
+    for (int i = 0; i < kind->child_count; i++)
+        if (strcmp(kind->children[i].name, name) == 0) return true;
+    return false;
+}
+
+// The layer without what entries of the list have for themselves; the layer is shared and stays.
+static TwLayer *without_entries(TwConfig *config, const TwLayer *layer, const TwKind *entry)
+{
+    const TwKind *kind = layer->kind;
+    TwLayer *copy = tw_pool_take(&config->pool, 1, sizeof *copy);
+    *copy = *layer;
+    copy->values = tw_pool_take(&config->pool, (size_t)kind->field_count, sizeof *copy->values);
+    copy->children = tw_pool_take(&config->pool, (size_t)kind->child_count, sizeof *copy->children);
+    for (int i = 0; i < kind->field_count; i++)
+        if (!has_field(entry, kind->fields[i].name)) copy->values[i] = layer->values[i];
+    for (int i = 0; i < kind->child_count; i++)
+        if (!has_child(entry, kind->children[i].name)) copy->children[i] = layer->children[i];
+    return copy;
+}
+
+static void give_way(TwConfig *config, const TwKind *kind, Stack *stack)
+{
+    for (int c = 0; c < kind->child_count; c++) {
+        if (kind->children[c].shape != TW_LIST_OWN) continue;
+        int top = 0;
+        while (top < stack->count && stack->layers[top]->children[c].count == 0) top++;
+        for (int i = top + 1; i < stack->count; i++)
+            stack->layers[i] = without_entries(config, stack->layers[i], kind->children[c].kind);
+    }
+}
+
 // --- fields
 
 static bool is_leaf(const char *rest) { return !strchr(rest, '.'); }
@@ -195,7 +237,7 @@ static int refs_into(const TwChild *child, const Ref *refs, int ref_count, Ref *
         if (strncmp(rest, child->name, length) != 0) continue;
         if (rest[length] == '.' && rest[length + 1])
             into[count++] = (Ref){refs[i].set, rest + length + 1};
-        else if (!rest[length] && child->kind->folder && child->shape != TW_LIST)
+        else if (!rest[length] && child->kind->folder && child->shape < TW_LIST)
             into[count++] = (Ref){refs[i].set, "part"};
     }
     return count;
@@ -525,7 +567,7 @@ static void merge_children(TwNode *node, const Below *below, const Stack *stack,
     for (int c = 0; c < kind->child_count; c++) {
         const TwChild *child = &kind->children[c];
         int count = refs_into(child, refs, ref_count, inner);
-        if (child->shape == TW_LIST)
+        if (child->shape >= TW_LIST)
             merge_list(node, child, c, stack, inner, count, below->depth, &node->lists[c]);
         else
             node->groups[c] = merge_child(node, child, c, stack, inner, count, below->depth, broken);
@@ -549,6 +591,7 @@ static TwNode *merge_group(const Below *below, TwLayer *const *layers, int layer
     int before = tw_errors_count(config->errors);
     bool broken = below->broken;
     node->part = push_part(below, &stack, refs, ref_count, &broken);
+    give_way(config, kind, &stack);
     node->unsound = broken;
     for (int i = 0; i < stack.count; i++) node->unsound |= stack.layers[i]->bad;
     merge_fields(node, &stack, refs, ref_count, broken);

@@ -74,7 +74,7 @@ static bool find_in(Find *find, const TwNode *node, const char *rest)
             snprintf(find->problem, find->size, "%s is a group; name a setting of it", find->path);
             return false;
         }
-        if (kind->children[i].shape == TW_LIST) return find_in_list(find, &node->lists[i], rest + length + 1);
+        if (kind->children[i].shape >= TW_LIST) return find_in_list(find, &node->lists[i], rest + length + 1);
         return !node->groups[i] || find_in(find, node->groups[i], rest + length + 1);
     }
     char name[128], near[256];

@@ -28,7 +28,7 @@ static const TwSetting *written(const TwNode *node, const char *word, size_t len
     for (int i = 0; i < kind->field_count; i++)
         if (same(kind->fields[i].name, word, length)) return node->values[i]->place.origin ? node->values[i] : NULL;
     for (int i = 0; i < kind->child_count; i++) {
-        const TwNode *below = kind->children[i].shape != TW_LIST ? node->groups[i] : NULL;
+        const TwNode *below = kind->children[i].shape < TW_LIST ? node->groups[i] : NULL;
         const TwSetting *setting = below ? written(below, word, length) : NULL;
         if (setting) return setting;
     }
@@ -61,7 +61,7 @@ static const TwNode *below_of(const TwNode *node, const char *path, size_t *leng
     for (int i = 0; i < node->kind->child_count; i++) {
         const TwChild *child = &node->kind->children[i];
         if (!same(child->name, path, *length)) continue;
-        if (child->shape != TW_LIST) return node->groups[i];
+        if (child->shape < TW_LIST) return node->groups[i];
         if (path[*length] != '.') return NULL;
         const char *name = path + *length + 1;
         size_t more = strcspn(name, ". :=");

@@ -295,7 +295,7 @@ static void say_unused(TwConfig *config, const TwSet *set)
         }
         const TwChild *below = &kind->children[child];
         if (at[length] != '.') {
-            if (below->shape == TW_LIST)
+            if (below->shape >= TW_LIST)
                 tw_place_error(config->errors, place, "%s is a list: write %s.NAME.SETTING=VALUE", set->path,
                                set->path);
             else
@@ -305,8 +305,8 @@ static void say_unused(TwConfig *config, const TwSet *set)
         at += length + 1;
         kind = below->kind;
         const TwNode *owner = node;
-        node = node && below->shape != TW_LIST ? node->groups[child] : NULL;
-        if (below->shape != TW_LIST) continue;
+        node = node && below->shape < TW_LIST ? node->groups[child] : NULL;
+        if (below->shape < TW_LIST) continue;
 
         // an entry may be named here
         size_t entry = strcspn(at, ".");

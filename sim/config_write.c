@@ -175,7 +175,7 @@ static void write_node(TwLine *line, const TwNode *node, int depth)
     }
     for (int c = 0; c < kind->child_count; c++) {
         const TwChild *child = &kind->children[c];
-        if (child->shape == TW_LIST) {
+        if (child->shape >= TW_LIST) {
             if (!node->lists[c].count) continue;
             indent(line, depth);
             tw_line_print(line, "%s = (\n", child->name);

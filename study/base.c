@@ -52,7 +52,7 @@ static void without_entries(const char *path, char *general, size_t size)
                 child = &kind->children[i];
         path += length + (path[length] == '.');
         kind = child ? child->kind : NULL;
-        if (child && child->shape == TW_LIST) {    // the entry's name
+        if (child && child->shape >= TW_LIST) {    // the entry's name
             length = strcspn(path, ".");
             path += length + (path[length] == '.');
         }

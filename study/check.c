@@ -2,6 +2,7 @@
 #include "sim/data.h"
 #include "sim/version.h"
 #include "study/inner.h"
+#include "twin/deploy.h"
 #include "twin/facility.h"
 #include "twin/reference.h"
 

@@ -365,7 +365,7 @@ static const TwChild workload_children[] = {
     {"engine", TW_ONE, &tw_engine_kind, "how the one pool serves them"},
     {"prefill", TW_ONE, &tw_prefill_kind, "prompts of the one pool computed apart"},
     {"planner", TW_ONE, &tw_planner_kind, "how many replicas of the one pool serve"},
-    {"pools", TW_LIST, &pool_kind, "several pools; then model and arrival stand in each"},
+    {"pools", TW_LIST_OWN, &pool_kind, "several pools; then model and arrival stand in each"},
     {"classes", TW_LIST, &tw_class_kind, "classes of requests, each served by a pool"},
     {"jobs", TW_LIST, &tw_job_kind, "training and other jobs on the GPUs that serving leaves"},
     {"scheduler", TW_ONE, &tw_scheduler_kind, "how jobs get their GPUs"},

@@ -181,7 +181,7 @@ static void set_power_scale(TwSceneMaker *m)
     int feeds = 0;
     for (int i = 0; i < plant->element_count; i++) {
         const TwElementRow *element = &plant->elements[i];
-        if (!element->from[0])
+        if (strcmp(element->kind, "feed") == 0)    // a generator that stands by is none
             feeds_w += element->limit_w, feeds++;
         else if (tw_dispatch_local(element))
             made_w += element->rated_w;
@@ -375,8 +375,8 @@ static const char *feeds_text(const TwPlant *plant, const TwState *state, char t
     const double *peak = tw_f64_const(tw_state_block(state), plant->slot.loading_peak);
     int fullest = -1;
     for (int i = 0; i < plant->element_count; i++)
-        if (!plant->elements[i].from[0] && isfinite(plant->elements[i].limit_w) && plant->elements[i].limit_w > 0.0 &&
-            (fullest < 0 || peak[i] > peak[fullest]))
+        if (strcmp(plant->elements[i].kind, "feed") == 0 && isfinite(plant->elements[i].limit_w) &&
+            plant->elements[i].limit_w > 0.0 && (fullest < 0 || peak[i] > peak[fullest]))
             fullest = i;
     if (fullest < 0) return "utility, mean";
     snprintf(text, 64, "mean; peak %.0f %% of %.24s", 100.0 * peak[fullest], plant->element_names[fullest]);

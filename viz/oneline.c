@@ -163,6 +163,11 @@ static int notes_of(TwDraw *d, double width, const TwScene *s, const TwView *vie
         snprintf(notes[count++], 96, "%s %s", part > 50.0 ? "fed by" : "or from",
                  s->elements[s->elements[e].second].name);
     }
+    // racks are drawn below their first cord: without them a panel would seem to feed nothing
+    if (e >= 0 && count < 4 && n->first < 0 && s->elements[e].rack_count > 0) {
+        colour[count] = style->second;
+        snprintf(notes[count++], 96, "%d racks, 2nd cord", s->elements[e].rack_count);
+    }
     double volts = e >= 0 ? tw_scene_value(s, e, "volts_v") : NAN;
     if (!isnan(volts) && count < 4) {
         colour[count] = style->second;
@@ -172,11 +177,6 @@ static int notes_of(TwDraw *d, double width, const TwScene *s, const TwView *vie
     if (count < 4 && tw_diagram_generates(s, e) && n->sum_w > 0.0) {
         colour[count] = style->second;
         snprintf(notes[count++], 96, "feeds the bus");
-    }
-    // racks are drawn below their first cord
-    if (e >= 0 && count < 4 && n->first < 0 && s->elements[e].rack_count > 0) {
-        colour[count] = style->second;
-        snprintf(notes[count++], 96, "%d racks, 2nd cord", s->elements[e].rack_count);
     }
     return count;
 }

@@ -173,6 +173,18 @@ expect 3 "need 16 NVLink domains of 72, expected at most the 8" "$TOKENWORKS" ru
 mixed="$facilities/mixed_hall.cfg"
 expect 3 "workload.tensor_parallel = 2: beside pools it stands in each of them" "$TOKENWORKS" run "$mixed" --set workload.tensor_parallel=2
 expect 3 "workload.engine: beside pools it stands in each of them" "$TOKENWORKS" run "$mixed" --set 'workload.engine.name="sglang"'
+# over a hall that serves at its top level a list of pools takes that place; beside it in one file it does not
+cat > over.cfg <<END
+base = "dps_8rack";
+workload: { pools = ( { name = "chat"; model = "gpt-oss-120b"; precision = "fp4"; tensor_parallel = 4; lengths = "azure23_conv";
+                        arrival = { kind = "poisson"; rate_s = 50.0; }; racks = ("a"); } ); };
+END
+expect 0 "pool chat " "$TOKENWORKS" check over.cfg
+grep -q "deepseek" out.txt && fail "the pool of the base beside those of the file"
+"$TOKENWORKS" check --resolved over.cfg > resolved.cfg && expect 0 "pool chat " "$TOKENWORKS" check resolved.cfg
+sed 's/workload: {/workload: { precision = "fp8";/' over.cfg > beside.cfg
+expect 3 'workload.precision = "fp8": beside pools' "$TOKENWORKS" check beside.cfg
+expect 3 "workload.max_sequences = 4: beside pools" "$TOKENWORKS" check over.cfg --set workload.max_sequences=4
 expect 3 'has other GPUs or another NVLink domain than rack "hopper' "$TOKENWORKS" run "$mixed" --set 'workload.pools.0.prefill.racks=["hopper","blackwell"]'
 expect 3 'did you mean "large"' "$TOKENWORKS" run "$mixed" --set 'workload.pools.2.racks=["large","larg"]'
 expect 3 "expected at most the 16 that fit" "$TOKENWORKS" run "$mixed" --set workload.pools.1.replicas=17

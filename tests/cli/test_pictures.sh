@@ -32,6 +32,18 @@ expect 2 "png, .svg, .pdf" "$TOKENWORKS" view r.h5 --screenshot x.gif
 expect 0 "" "$TOKENWORKS" report r.h5 --plot sankey --out s.svg
 grep -q '<svg' s.svg || fail "SVG"
 expect 0 "" "$TOKENWORKS" report r.h5 --plot timeline --out s.pdf
+# a generator that stands by is no second feed; panels of second cords say what hangs on them
+cat > cords.cfg <<END
+base = "dps_8rack";
+power = ( { name = "grid"; kind = "feed"; limit_mw = 2.0; }, { name = "diesel"; kind = "generator"; rated_mw = 2.0; start_s = 10.0; },
+          { name = "house"; kind = "ats"; from = "grid"; second = "diesel"; transfer_s = 0.2; limit_mw = 2.0; },
+          { name = "pdu"; count = 2; kind = "pdu"; from = "house"; limit_mw = 1.2; } );
+racks = ( { name = "r"; count = 4; part = "gb300_nvl72"; feeds = ["pdu1", "pdu2"]; cdu = "cdu1"; } );
+events = ();
+END
+expect 0 "" "$TOKENWORKS" view cords.cfg --for 1min $fast --set power.pdu.voltage_v=400 --screenshot cords.svg --views oneline,kpis -q
+grep -q '>4 racks, 2nd cord</text>' cords_oneline.svg || fail "racks of a second cord"
+grep -q '2 feeds' cords_kpis.svg && fail "a generator that stands by is no feed"
 expect 0 "views_kpis.svg" "$TOKENWORKS" report r.h5 --plot all --out views.svg
 [ "$(ls views_*.svg | wc -l)" = "$(wc -l < out.txt)" ] && [ -s views_oneline.svg ] || fail "all views of a report"
 head -c 5 s.pdf | grep -q '%PDF' || fail "PDF"
