@@ -79,6 +79,8 @@ typedef enum TwServing {
     TW_ON_MAX_TOKENS,
     TW_ON_RANK_WAIT,
     TW_ON_RANK_GATHER,
+    TW_ON_BATCH_WAIT,
+    TW_ON_AHEAD,
     TW_ON_FRONT_END,
     TW_ON_IMBALANCE,
     TW_ON_TWO_BATCH,

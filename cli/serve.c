@@ -85,6 +85,27 @@ static bool set_acceptance(const TwOptions *o, double acceptance[TW_DRAFT_MOST])
     return true;
 }
 
+// When prompts are taken in: after how many iterations without a large batch, one ahead or not.
+static bool set_waits(const TwOptions *o, const TwEngineDefaults *defaults, TwEngineSpec *e)
+{
+    static const char *const answers[] = {"no", "yes", NULL};
+    const char *text = o->serving[TW_ON_BATCH_WAIT];
+    int used = 0, ahead = defaults->ahead;
+    bool good = !text || (sscanf(text, "%7d,%8d%n", &e->batch_wait, &e->batch_tokens, &used) == 2 && !text[used] &&
+                          e->batch_wait >= 0 && e->batch_wait <= 1 << 20 && e->batch_tokens >= (e->batch_wait > 0) &&
+                          e->batch_tokens <= 1 << 24);
+    if (!good) {
+        fprintf(stderr,
+                "tokenworks: --batch-wait %s: expected iterations (0 to %d) and tokens of a batch (1 to %d) with a "
+                "comma\n",
+                text, 1 << 20, 1 << 24);
+        return false;
+    }
+    if (!tw_cli_word(o, TW_ON_AHEAD, "schedule-ahead", answers, &ahead)) return false;
+    e->ahead = ahead == 1;
+    return true;
+}
+
 // How iterations are made up, what is found cached, what is drafted.
 static bool set_policy(const TwOptions *o, const TwEngineDefaults *defaults, TwServeSpec *s, TwEngineSpec *e,
                        int *status)
@@ -110,7 +131,8 @@ static bool set_policy(const TwOptions *o, const TwEngineDefaults *defaults, TwS
     for (int k = 0; k < drafts; k++) e->speculate.acceptance[k] = acceptance[k];
     static const char *const accepts[] = {"mean", "drawn", NULL};
     int drawn = 0;
-    if (!tw_cli_word(o, TW_ON_ACCEPT, "accept", accepts, &drawn) || !set_front_end(o, defaults, &e->front_end))
+    if (!tw_cli_word(o, TW_ON_ACCEPT, "accept", accepts, &drawn) || !set_front_end(o, defaults, &e->front_end) ||
+        !set_waits(o, defaults, e))
         return false;
     e->speculate.drawn = drawn == 1;
     int policy = (int)e->policy;

@@ -130,7 +130,7 @@ static void set_vllm(const TwRelease *r, const TwServed *s, TwEngineDefaults *d)
                                     : TW_PROFILE_VLLM;
     d->host_step_s = tw_host_step_s + (s->chunked ? chunked_step_s : 0.0), d->host_sequence_s = tw_python_sequence_s;
     // by default since 0.14 (its release notes; pull request 27614), not with stages
-    d->async_scheduling = !before(r, 14, 0) && s->stages < 2;
+    d->async_scheduling = d->ahead = !before(r, 14, 0) && s->stages < 2;
     d->max_sequences = s->before_hopper ? 256 : 1024;
     d->max_tokens = s->before_hopper ? 2048 : 8192;
     d->unified_sinks = true;
@@ -165,6 +165,8 @@ static void set_sglang(const TwRelease *r, const TwServed *s, TwEngineDefaults *
     bool blackwell = !s->before_hopper && !s->hopper;
     if (before(r, 5, 8) && blackwell && strcmp(s->precision, "bf16") == 0) d->kernels = TW_ENGINE_TRITON;
     d->host_step_s = tw_host_step_s, d->host_sequence_s = tw_python_sequence_s;
+    // which batch a request is in is as that loop has it (event_loop_overlap of its scheduler.py)
+    d->ahead = !before(r, 4, 0) && s->stages < 2;
     d->max_tokens = s->ranks > 8 ? 16384 : 8192;
     d->max_sequences = 2048;
     d->launch_s = tw_launch_s;
@@ -196,6 +198,7 @@ static void set_trtllm(const TwRelease *r, const TwServed *s, TwEngineDefaults *
     // earlier one, two batches in turns, was off by default and gone in 2024. It replays no graphs unless told to
     // (cuda_graph_mode, off by default)
     d->async_scheduling = !compiled;
+    d->ahead = !compiled && s->stages < 2;    // _executor_loop_overlap of py_executor.py
     d->graphs = compiled ? TW_GRAPHS_NONE : TW_GRAPHS_FULL;
     d->launch_s = compiled ? tw_launch_compiled_s : tw_launch_s;
     d->max_tokens = 8192, d->max_sequences = 2048;

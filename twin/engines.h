@@ -51,7 +51,7 @@ typedef struct TwEngineDefaults {
     bool static_memory, one_pool, plain_decode;
     TwMemoryProfile profile;
     double host_step_s, host_sequence_s;
-    bool async_scheduling;
+    bool async_scheduling, ahead;     // ahead: as TwEngineSpec has it
     int max_tokens, max_sequences;    // of an attention rank
     TwKernelEngine kernels, dense;    // of experts; of products and attention
     TwMixedKernel mixed;

@@ -8,9 +8,9 @@
 typedef struct EngineRow {
     const char *name, *policy, *prefix_cache, *accept, *rank_router, *front_end;
     double front_request_s, front_prompt_token_s, front_output_s;
-    bool chunked, mixed_chunk, longest_prefix, retry, preempt_lower;
-    int64_t rank_wait_iterations, rank_gather_iterations, long_prefill_tokens, prefix_runs, prefill_tokens,
-        chunk_tokens, priorities, tenants, draft_tokens;
+    bool chunked, mixed_chunk, longest_prefix, retry, preempt_lower, schedule_ahead;
+    int64_t rank_wait_iterations, rank_gather_iterations, batch_wait_iterations, batch_wait_tokens, long_prefill_tokens,
+        prefix_runs, prefill_tokens, chunk_tokens, priorities, tenants, draft_tokens;
     TwReals tenant_weights, acceptance;
     double encode_s_per_image, encode_j_per_image;
     double watermark_fraction, wait_max_s, patience_s, timeout_s, leave_s, conservativeness, draft_fraction, swap_bytes,
@@ -89,6 +89,11 @@ static const TwField engine_fields[] = {
     FIELD(EngineRow, rank_wait_iterations, "1", TW_INTEGER, 0, 1 << 20, "0", NULL,
           "prompts wait so long until every rank has one, while all decode; 0: they do not"),
     FIELD(EngineRow, rank_gather_iterations, "1", TW_INTEGER, 0, 1 << 20, "0", NULL, "and then so long for more"),
+    FIELD(EngineRow, batch_wait_iterations, "1", TW_INTEGER, 0, 1 << 20, "0", NULL,
+          "prompts wait so long beside decodes for a batch of batch_wait_tokens; 0: they do not"),
+    FIELD(EngineRow, batch_wait_tokens, "1", TW_INTEGER, 0, 1 << 24, "0", NULL, "tokens of an iteration, decodes too"),
+    FIELD(EngineRow, schedule_ahead, "", TW_BOOLEAN, 0, 1, "false", NULL,
+          "the batch of an iteration is made when the one before begins: who comes meanwhile is in the one after"),
     FIELD(EngineRow, retry, "", TW_BOOLEAN, 0, 1, "false", NULL,
           "requests of a replica that went down are tried again"),
     FIELD(EngineRow, detect_s, "s", TW_REAL, 0, 1e6, "1", NULL, "until they are"),
@@ -239,6 +244,7 @@ static void set_defaults(const TwNode *node, const TwEngineDefaults *d, EngineRo
     if (!tw_node_given(node, "policy")) row->policy = tw_policy_names[d->policy];
     if (!tw_node_given(node, "front_end")) row->front_end = d->front_end;
     if (d->prefill_tokens > 0 && !tw_node_given(node, "prefill_tokens")) row->prefill_tokens = d->prefill_tokens;
+    if (!tw_node_given(node, "schedule_ahead")) row->schedule_ahead = d->ahead;
     if (d->chunk_tokens > 0 && !tw_node_given(node, "chunk_tokens")) row->chunk_tokens = d->chunk_tokens;
 }
 
@@ -255,6 +261,9 @@ bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double bloc
                              .prefix_nodes = (int)row.prefix_runs,
                              .rank_wait = (int)row.rank_wait_iterations,
                              .rank_gather = (int)row.rank_gather_iterations,
+                             .batch_wait = (int)row.batch_wait_iterations,
+                             .batch_tokens = (int)row.batch_wait_tokens,
+                             .ahead = row.schedule_ahead,
                              .priorities = (int)row.priorities,
                              .outrank = row.preempt_lower,
                              .tenants = (int)row.tenants,

@@ -498,6 +498,12 @@ static bool has_experts(const char *name)
     return experts;
 }
 
+// Mean, p50, p90, p99; where nothing is said the mean.
+static int stat_of(const char *text)
+{
+    return holds(text, "99") ? 3 : holds(text, "90") ? 2 : holds(text, "edian") || holds(text, "50") ? 1 : 0;
+}
+
 static void read_row(TwThroughputRow *row, TwArena *arena, const TwRowCells *c)
 {
     char model[96], word[40];
@@ -519,9 +525,13 @@ static void read_row(TwThroughputRow *row, TwArena *arena, const TwRowCells *c)
     row->published_s = number_of(c, "tokens_per_s");
     row->published_w = number_of(c, "power_w");
     row->published_ttft_s = 1e-3 * number_of(c, "ttft_ms");
-    const char *stat = text_of(c, "ttft_stat");
-    row->ttft_of = holds(stat, "99") ? 3 : holds(stat, "90") ? 2 : holds(stat, "edian") || holds(stat, "50") ? 1 : 0;
+    row->ttft_of = stat_of(text_of(c, "ttft_stat"));
     row->published_tpot_s = 1e-3 * number_of(c, "tpot_ms");
+    const char *stat = text_of(c, "tpot_stat");
+    row->tpot_of = stat_of(stat);
+    row->gap = holds(stat, "ITL");
+    // rates a user has, and means over what is no time between tokens
+    if (holds(stat, "interactivity") || holds(stat, "incl.")) row->published_tpot_s = NAN;
     row->from_means = begins(text_of(c, "tput_basis"), "derived: concurrency");
     row->decode_rate = begins(text_of(c, "tput_basis"), "derived: decode only");
     const char *boundary = text_of(c, "power_boundary");
@@ -530,7 +540,7 @@ static void read_row(TwThroughputRow *row, TwArena *arena, const TwRowCells *c)
     // their submissions to MLPerf 5.1): so much less a GPU
     if (holds(text_of(c, "notes"), "water-cooled")) row->less_w = 0.95 * (2882.0 - 2358.0) / 8.0;
     if (strcmp(boundary, "gpu_sum") != 0 && !row->wall) row->published_w = NAN;
-    row->predicted_s = row->predicted_w = row->predicted_ttft_s = NAN;
+    row->predicted_s = row->predicted_w = row->predicted_ttft_s = row->predicted_tpot_s = NAN;
     row->deploy.model = row->model;
     row->moe = has_experts(row->model);
     row->serve.seed = 1;

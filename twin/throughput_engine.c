@@ -316,8 +316,16 @@ static void set_inferencex(TwThroughputRow *row, TwRowEngine engine)
     TwDeploySpec *d = &row->deploy;
     bool oss = begins(row->model, "gpt-oss"), hopper = row->gpu[0] == 'H';
     if ((engine == VLLM || engine == TRTLLM) && !(oss && hopper)) d->kv_precision = "fp8";
-    if (engine == VLLM) d->async_scheduling = true;
-    if (engine == TRTLLM) d->max_tokens = oss ? 20000 : 16384;
+    if (engine == VLLM) d->async_scheduling = row->engine_spec.ahead = true;
+    if (engine == TRTLLM) {
+        d->max_tokens = oss ? 20000 : 16384;
+        // 70b_*_trt_slurm.sh, for 1,024 in and out below eight GPUs; enable_balance of gptoss_*_trt_slurm.sh with the
+        // waits that TensorRT-LLM takes by itself (llm_args.py)
+        bool short_both = row->serve.input_mean <= 1024.0 && row->serve.output_mean <= 1024.0;
+        if (begins(row->model, "llama") && short_both && d->layout.tensor < 8 && d->layout.ranks == 1)
+            row->engine_spec.batch_wait = 20, row->engine_spec.batch_tokens = (int)(0.9 * d->max_tokens);
+        if (d->layout.ranks > 1) row->engine_spec.rank_wait = 50, row->engine_spec.rank_gather = 10;
+    }
     if (engine == SGLANG) {
         d->memory_fraction = 0.82;
         d->max_tokens = row->engine_spec.sglang.prefill_tokens = row->engine_spec.sglang.chunk_tokens = 32768;
@@ -341,7 +349,7 @@ static void set_gpustack(TwThroughputRow *row, const TwRowCells *c)
 {
     TwDeploySpec *d = &row->deploy;
     if (!holds(text_of(c, "notes"), "recommended command") || !begins(row->engine, "vLLM")) return;
-    d->async_scheduling = begins(row->model, "gpt-oss");
+    d->async_scheduling = row->engine_spec.ahead = begins(row->model, "gpt-oss");
     if (strcmp(row->model, "gpt-oss-120b") == 0 && begins(row->gpu, "A100")) d->max_tokens = 4096;
     if (begins(row->model, "qwen3-235b") && begins(row->gpu, "H100")) d->max_tokens = 16384;
 }
@@ -468,6 +476,8 @@ void tw_throughput_set_engine(TwThroughputRow *row, const TwRowCells *c, TwRowEn
         d->graph_doubling = !before_overlap(row, engine);
     }
     set_front_end(row, engine);
+    row->engine_spec.ahead = engine == VLLM ? d->async_scheduling : defaults.ahead;
+    if (row->engine_spec.ahead) row->serve.engine = &row->engine_spec;
     if (strcmp(row->source, "INFERENCEX") == 0) set_inferencex(row, engine);
     if (begins(row->source, "GPUSTACK")) set_gpustack(row, c);
     // LLM-Inference-Bench's TensorRT-LLM script: every sequence of a batch the same words

@@ -140,6 +140,7 @@ static void predict(TwThroughputRow *row, const TwDeploy *deploy)
         row->predicted_s = row->concurrency * osl / (r->ttft_s[0] + r->tpot_s[0] * (osl - 1.0));
     row->over = r->gpu_w > 1.01 * deploy->chip.limit_w;
     row->predicted_ttft_s = r->ttft_s[row->ttft_of];
+    row->predicted_tpot_s = (row->gap ? r->itl_s : r->tpot_s)[row->tpot_of];
     row->predicted_w = r->gpu_w * row->gpus;
     if (row->wall)
         row->predicted_w =

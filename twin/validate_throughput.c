@@ -83,6 +83,42 @@ static double sweep_rank(TwThroughputRow *const *rows, int n, double *values, in
     return tw_median(values, (size_t)*sweeps);
 }
 
+// Predicted over published of a latency: median, and where a tenth of the rows is below and above.
+static void add_ratios(TwValidation *v, const char *id, const char *name, const char *latency, double *ratio, int n)
+{
+    static const struct {
+        const char *name;
+        double q;
+    } of[] = {{"median", 0.5}, {"10 %", 0.1}, {"90 %", 0.9}};
+    char what[240];
+    tw_sort(ratio, (size_t)n);
+    for (int k = 0; k < 3 && n > 0; k++) {
+        snprintf(what, sizeof what, "%s, %d rows: %s over published, %s", name, n, latency, of[k].name);
+        tw_validation_row(v, id, what, "1", tw_sorted_quantile(ratio, (size_t)n, of[k].q), 1.0, TW_SHOWN, 0.0, "");
+    }
+}
+
+// first, each: what the two are called.
+static void add_latencies(TwValidation *v, const char *id, const char *name, const char *first, const char *each,
+                          TwThroughputRow *const *rows, int n)
+{
+    double *ratio = calloc((size_t)n + 1, sizeof *ratio);
+    if (!ratio) abort();
+    int count = 0;
+    for (int i = 0; i < n; i++) {
+        double over = rows[i]->predicted_ttft_s / rows[i]->published_ttft_s;
+        if (isfinite(over) && over > 0.0) ratio[count++] = over;
+    }
+    add_ratios(v, id, name, first, ratio, count);
+    count = 0;
+    for (int i = 0; i < n; i++) {
+        double over = rows[i]->predicted_tpot_s / rows[i]->published_tpot_s;
+        if (isfinite(over) && over > 0.0) ratio[count++] = over;
+    }
+    add_ratios(v, id, name, each, ratio, count);
+    free(ratio);
+}
+
 static void add_stratum(TwValidation *v, TwThroughputRow *const *rows, int n, bool gate, const char *id)
 {
     char name[128], what[200];
@@ -104,13 +140,7 @@ static void add_stratum(TwValidation *v, TwThroughputRow *const *rows, int n, bo
     snprintf(what, sizeof what, "%s: rank correlation in %d sweeps, median", name, sweeps);
     if (sweeps > 0) tw_validation_row(v, id, what, "1", rank, rank_bar, gate ? TW_AT_LEAST : TW_SHOWN, 0.0, "");
 
-    int firsts = 0;
-    for (int i = 0; i < n; i++) {
-        double ratio = rows[i]->predicted_ttft_s / rows[i]->published_ttft_s;
-        if (isfinite(ratio) && ratio > 0.0) value[firsts++] = ratio;
-    }
-    snprintf(what, sizeof what, "%s, %d rows: time to first token over published, median", name, firsts);
-    if (firsts > 0) tw_validation_row(v, id, what, "1", tw_median(value, (size_t)firsts), 1.0, TW_SHOWN, 0.0, "");
+    add_latencies(v, id, name, "time to first token", "time per output token", rows, n);
 
     for (int wall = 0; wall < 2; wall++) {
         int count = 0;
@@ -154,6 +184,62 @@ static void add_strata(TwValidation *v, const TwThroughput *table, bool core, bo
     free(rows);
 }
 
+static const char *const stats[] = {"mean", "p50", "p90", "p99"};
+
+static void latency_names(const TwThroughputRow *r, char first[64], char each[64])
+{
+    snprintf(first, 64, "time to first token, %s", stats[r->ttft_of]);
+    snprintf(each, 64, "%s, %s", r->gap ? "gap between tokens" : "time per output token", stats[r->tpot_of]);
+}
+
+static void source_name(const TwThroughputRow *r, char *name, size_t size)
+{
+    snprintf(name, size, "%s %.*s", r->source, (int)strcspn(r->engine, " "), r->engine);
+}
+
+static int by_source(const void *left, const void *right)
+{
+    const TwThroughputRow *a = *(TwThroughputRow *const *)left, *b = *(TwThroughputRow *const *)right;
+    char x[160], y[160];
+    source_name(a, x, sizeof x);
+    source_name(b, y, sizeof y);
+    int c = strcmp(x, y);
+    if (!c) c = a->ttft_of - b->ttft_of;
+    if (!c) c = a->tpot_of - b->tpot_of;
+    if (!c) c = (int)a->gap - (int)b->gap;
+    return c ? c : (a > b) - (a < b);
+}
+
+// Of one source, engine and statistic.
+static bool same_source(const TwThroughputRow *a, const TwThroughputRow *b)
+{
+    char x[160], y[160];
+    source_name(a, x, sizeof x);
+    source_name(b, y, sizeof y);
+    return strcmp(x, y) == 0 && a->ttft_of == b->ttft_of && a->tpot_of == b->tpot_of && a->gap == b->gap;
+}
+
+// Latencies by source, engine and statistic: whoever measured them says what is counted.
+static void add_sources(TwValidation *v, const TwThroughput *table)
+{
+    TwThroughputRow **rows = calloc((size_t)table->count + 1, sizeof *rows);
+    if (!rows) abort();
+    int n = 0;
+    for (int i = 0; i < table->count; i++) {
+        TwThroughputRow *r = &table->rows[i];
+        if (!r->reason[0] && (r->published_ttft_s > 0.0 || r->published_tpot_s > 0.0)) rows[n++] = r;
+    }
+    qsort(rows, (size_t)n, sizeof *rows, by_source);
+    for (int i = 0, j; i < n; i = j) {
+        char name[160], first[64], each[64];
+        source_name(rows[i], name, sizeof name);
+        latency_names(rows[i], first, each);
+        for (j = i; j < n && same_source(rows[i], rows[j]);) j++;
+        add_latencies(v, "latency", name, first, each, rows + i, j - i);
+    }
+    free(rows);
+}
+
 // ---- rows -----------------------------------------------------------------------------------------------------------
 
 static void add_row(TwValidation *v, const TwThroughputRow *r)
@@ -172,10 +258,12 @@ static void add_row(TwValidation *v, const TwThroughputRow *r)
     snprintf(what, sizeof what, "%g %s %s %s %s %s, %s", r->gpus, r->gpu, r->model, r->deploy.precision, layout,
              r->mode, r->tokens);
     tw_validation_row(v, r->id, what, "tokens/s", r->predicted_s, r->published_s, TW_SHOWN, 0.0, r->source);
-    static const char *const stats[] = {"mean", "p50", "p90", "p99"};
-    snprintf(what, sizeof what, "time to first token, %s", stats[r->ttft_of]);
+    char first[64], each[64];
+    latency_names(r, first, each);
     if (r->published_ttft_s > 0.0 && r->predicted_ttft_s > 0.0)
-        tw_validation_row(v, r->id, what, "s", r->predicted_ttft_s, r->published_ttft_s, TW_SHOWN, 0.0, r->source);
+        tw_validation_row(v, r->id, first, "s", r->predicted_ttft_s, r->published_ttft_s, TW_SHOWN, 0.0, r->source);
+    if (r->published_tpot_s > 0.0 && r->predicted_tpot_s > 0.0)
+        tw_validation_row(v, r->id, each, "s", r->predicted_tpot_s, r->published_tpot_s, TW_SHOWN, 0.0, r->source);
     if (!(r->published_w > 0.0) || !(r->predicted_w > 0.0)) return;
     snprintf(what, sizeof what, "power %s", r->wall ? "at the plug" : "of the boards");
     tw_validation_row(v, r->id, what, "W", r->predicted_w, r->published_w, TW_SHOWN, 0.0, r->source);
@@ -225,6 +313,7 @@ void tw_throughput_report(const TwThroughput *table, TwValidation *v)
         left += table->rows[i].reason[0] != '\0';
         over += table->rows[i].over;
     }
+    add_sources(v, table);
     add_strata(v, table, false, !core);
     if (core) add_strata(v, table, true, true);
     tw_validation_note(v,

@@ -23,10 +23,11 @@ typedef struct TwThroughputRow {
     bool wall;                   // power at the plug of a node
     double less_w;               // that its share a GPU draws less than that of a node cooled by air
     double published_s, published_w, published_ttft_s, published_tpot_s;    // NaN: none
-    int ttft_of;                                                            // mean, p50, p90, p99 of it is published
+    int ttft_of, tpot_of;                                                   // mean, p50, p90, p99 of it is published
+    bool gap;    // published_tpot_s is of gaps between tokens, not of requests
     double concurrency;
     TwServeResult result;
-    double predicted_s, predicted_w, predicted_ttft_s;
+    double predicted_s, predicted_w, predicted_ttft_s, predicted_tpot_s;
 } TwThroughputRow;
 
 typedef struct TwThroughput {

@@ -96,6 +96,14 @@ static bool check(const TwEngineSpec *spec, TwError *error)
                        "rank_wait_iterations = %d, rank_gather_iterations = %d: policy %s does not wait for other "
                        "ranks",
                        spec->rank_wait, spec->rank_gather, tw_policy_names[spec->policy]);
+    if (!in_range(error, "batch_wait_iterations", spec->batch_wait, 0, 1 << 20)) return false;
+    if (spec->batch_wait > 0 && !in_range(error, "batch_wait_tokens", spec->batch_tokens, 1, 1 << 24)) return false;
+    bool mixes = spec->policy == TW_VLLM_V1 || spec->policy == TW_TRTLLM || spec->policy == TW_TRTLLM_MAX_UTILIZATION;
+    if (spec->batch_wait > 0 && (spec->ranks > 1 || !mixes))
+        return tw_fail(error, TW_BAD_INPUT,
+                       "batch_wait_iterations = %d: expected one list of sequences and policy %s, %s or %s",
+                       spec->batch_wait, tw_policy_names[TW_VLLM_V1], tw_policy_names[TW_TRTLLM],
+                       tw_policy_names[TW_TRTLLM_MAX_UTILIZATION]);
     if (spec->outrank && spec->policy != TW_VLLM_V1 && spec->policy != TW_TRTLLM_MAX_UTILIZATION)
         return tw_fail(error, TW_BAD_INPUT, "preempt_lower = true: policy %s does not, expected %s or %s",
                        tw_policy_names[spec->policy], tw_policy_names[TW_VLLM_V1],
@@ -125,7 +133,7 @@ static bool is_plain(const TwEngine *e)
     bool here = s->tier_count == 0 && s->swap_blocks == 0 && !e->prefix.timed;
     bool steps = s->speculate.draft == 0 && e->encode_time == 0 && s->stride == 0;
     return mixes && one_queue && cut && here && steps && !e->fronts && !e->gaps_kept && !e->leaves &&
-           !(s->wait_max_s > 0.0) && !s->awaits;
+           !(s->wait_max_s > 0.0) && !s->awaits && s->batch_wait == 0;
 }
 
 static size_t slab_bytes(const TwEngine *e, int array) { return e->row_bytes[array] * TW_SLAB_ROWS; }
@@ -246,7 +254,7 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error
     engine->prefix.timed = spec.prefix_cache && spec.keep_s > 0.0;
     engine->patience_ns = llround(spec.patience_s * 1e9);
     engine->swap_ns = llround(spec.swap_block_s * 1e9);
-    engine->fronts = spec.front_end.output_s > 0.0;
+    engine->fronts = spec.front_end.output_s > 0.0 || spec.ahead;
     engine->front_request = tw_wide(spec.front_end.request_s * 1e9, TW_UNITS_PER_NS);
     engine->front_prompt = tw_wide(spec.front_end.prompt_token_s * 1e9, TW_UNITS_PER_NS);
     engine->front_output = tw_wide(spec.front_end.output_s * 1e9, TW_UNITS_PER_NS);
@@ -305,7 +313,7 @@ static void clear_list(const TwEngine *e, TwReplica *r)
     for (int q = 0; q < e->queues; q++) queues[q] = (TwQueue){TW_NO_ROW, TW_NO_ROW, queues[q].served};
     r->unused = r->oldest = r->youngest = r->loading_first = r->front_first = r->front_last = TW_NO_ROW;
     r->fronting = 0;
-    r->front_free = r->out = r->front_work = 0;
+    r->front_free = r->out = r->front_work = r->begun = 0;
     r->fresh_row = 0;
     r->running = r->decodes = r->chunk_count = r->chunk_tokens = r->loading = r->handed = r->lent = 0;
     r->wait_count = 0;
@@ -756,6 +764,7 @@ static bool list_consistent(const TwEngine *e, const TwReplica *r, Counted *sum)
     for (uint32_t at = r->front_first; at != TW_NO_ROW; at = links[at].after) {
         input += rows[at].input;
         output += rows[at].output;
+        prompts += rows[at].input;
         fronting++;
     }
     for (int q = 0; q < e->queues; q++) {

@@ -106,6 +106,12 @@ struct TwEngineSpec {
     // While all ranks decode, prompts wait so many iterations until every rank has one, and then so many to gather more
     // (TensorRT-LLM's attention_dp_config, timeout_iters and batching_wait_iters); 0: they do not
     int rank_wait, rank_gather;
+    // While others decode, prompts wait so many iterations unless the next would have so many tokens with them
+    // (TensorRT-LLM's batch_wait_timeout_iters; batch_wait_max_tokens_ratio of the budget); 0: they do not
+    int batch_wait, batch_tokens;
+    // The batch of an iteration is made when the one before it begins, and its outputs are looked at while the next
+    // runs: who comes during an iteration is in the one after the next
+    bool ahead;
     int queue_max;                    // waiting requests; one more is rejected
     double ttft_slo_s, tpot_slo_s;    // of the one class, where `services` is 0
     double itl_slo_s, itl_share;      // of it: so many of a request's gaps are to be within; 0: no limit
@@ -172,7 +178,7 @@ typedef struct TwEngine {
     bool gaps_kept;    // a class limits gaps
     bool leaves;       // clients of a class may go before the end
     bool drawn;        // acceptance is
-    bool fronts;       // there is a front end; its work in 2^-32 ns
+    bool fronts;       // there is a front end, or batches are made ahead; its work in 2^-32 ns
     bool plain;        // has nothing rare (plain.h)
     bool booked;       // of its ranks a book is kept (engine_parts.h)
     TwWide front_request, front_prompt, front_output;
@@ -321,12 +327,14 @@ typedef struct TwReplica {
     TwSeries waited;        // of the iteration in flight, as in the counts
     uint32_t gaps_made, gaps_over[TW_SERVICES];    // of its decodes since the start, where they are limited
     int32_t rank, next_rank;                       // which of its group it is; of the first: whose turn is next
-    int32_t held_wait,
-        held_gather;    // of the first: iterations that prompts have waited, for one on each rank, for more
+    // of the first: iterations that prompts have waited, for one on each rank (of one list: for a larger batch), for
+    // more
+    int32_t held_wait, held_gather;
     TwTierHead tier[TW_TIERS];
     // of the group: when the front end has done what it has; of each list: when outputs last left it, and the requests
     // in it, in order, when the first of them is through
     TwWide front_free, out, front_work;    // work: of each list, to take in the requests that are in it
+    TwWide begun;                          // of the group, made ahead: when the last iteration that has ended began
     uint32_t front_first, front_last;
 } TwReplica;
 

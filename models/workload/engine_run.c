@@ -286,6 +286,7 @@ static void commit(const TwEngine *e, TwReplica *r, int64_t m, const TwEngineLog
     else
         commit_list(e, r, m, took, log);
     if (rare(e->fronts)) pass_on(e, r, from, r->span, m, log);
+    if (rare(e->spec.ahead)) r->begun = r->time - (span.next - span.grow);
     r->meter += used;
     // a step's energy is shared by the tokens that it computes
     if (prompts > 0) n->prompt += tw_times(used, (prompts << 16) / (prompts + decodes));
@@ -294,6 +295,8 @@ static void commit(const TwEngine *e, TwReplica *r, int64_t m, const TwEngineLog
         n->waited += tw_series_take(&r->waited, m);
         r->held_wait += r->hold == TW_HOLD_WAIT ? (int32_t)m : 0;
         r->held_gather += r->hold == TW_HOLD_GATHER ? (int32_t)m : 0;
+    } else if (rare(r->hold > 0)) {
+        r->held_wait += (int32_t)m;
     }
     r->left -= (int32_t)m;
     r->stop -= (int32_t)m;
@@ -334,6 +337,7 @@ static void wake(const TwEngine *e, TwReplica *r, int64_t now_ns)
         set_time(e, r, now);
     }
     r->busy = true;
+    r->begun = r->time;    // nothing is ahead of it
     r->next_ns = tw_ns_of(r->time);
 }
 
@@ -453,6 +457,7 @@ static void enter_front(const TwEngine *e, TwReplica *g, TwReplica *r, uint32_t 
     r->front_work += work;
     row->base = tw_ns_of(g->front_free + 4294967295);    // known at the end of that ns
     r->wait_input += row->input;
+    r->input_tokens += row->input;
     TwLink *links = links_of(e, r);
     links[at] = (TwLink){r->front_last, TW_NO_ROW};
     if (r->front_first == TW_NO_ROW)
@@ -560,7 +565,8 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *g, const TwRequest *reques
     if (!g->busy) {
         // a boundary now, processed once time has passed it: whatever else arrives at this time is seen there too
         wake(e, g, coming->now_ns);
-    } else if (first || (several(e->ranks) && moves_on(e)) || rare(e->queues > 1 || e->spec.sglang.longest_prefix)) {
+    } else if (first || (several(e->ranks) && moves_on(e)) ||
+               rare(e->queues > 1 || e->spec.sglang.longest_prefix || e->spec.batch_wait > 0)) {
         // who finds others waiting changes nothing: they did not fit, or are seen at a boundary already planned
         tw_engine_shorten(g, coming->now_ns);
     } else if (goes_ns != INT64_MAX) {

@@ -170,7 +170,7 @@ static int64_t present(const TwReplica *list) { return (int64_t)list->running + 
 
 static inline int64_t present_by_book(const TwEngine *e, TwReplica *g, int k)
 {
-    if (!booked(e)) return present(rank_of(e, g, k));
+    if (!booked(e)) return present(rank_of(e, g, k)) + rank_of(e, g, k)->fronting;
     const TwRankEntry *at = &book_of(e, g)->rank[k];
     return (int64_t)at->running + at->waiting;
 }

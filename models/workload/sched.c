@@ -307,11 +307,47 @@ inline int64_t tw_sched_event(const TwEngine *e, const TwReplica *r)
     return rare(r->fronting > 0) ? least(event, r->front_ns) : event;
 }
 
+// Tokens of the prompts that would be in the next iteration: of those in work and of who waits, in order, while there
+// are places and budget.
+static int64_t prompts_ready(const TwEngine *e, TwReplica *r)
+{
+    const TwRow *rows = rows_of(e, r);
+    int64_t most = e->spec.max_tokens - (int64_t)r->decodes * (1 + drafts_of(e)), sum = 0, reserved = r->reserved;
+    for (int j = 0; j < r->chunk_count; j++) {
+        const TwRow *row = rows + chunks_of(e, r)[j];
+        sum += row_goal(row) - row->base;
+    }
+    int places = e->spec.max_sequences - r->running - r->loading;
+    for (int q = e->queues - 1; q >= 0; q--)
+        for (uint32_t at = queues_of(e, r)[q].first; at != TW_NO_ROW; at = links_of(e, r)[at].after) {
+            if (places-- <= 0 || sum >= most) return sum;
+            if (e->reserves) reserved += tw_kv_cover(&r->kv, tokens_at_most(e, rows[at].input, rows[at].output));
+            if (reserved > r->kv.blocks) return sum;
+            sum += row_goal(rows + at);
+        }
+    return sum;
+}
+
+// Whether prompts wait for a larger batch. Those that go, or have no decodes beside them, end the count or leave it.
+static bool waits_for_batch(const TwEngine *e, TwReplica *r)
+{
+    if (r->decodes == 0) return false;
+    int64_t prompts = prompts_ready(e, r), all = prompts + (int64_t)r->decodes * (1 + drafts_of(e));
+    if (prompts == 0) return false;
+    bool waits = r->held_wait < e->spec.batch_wait && all < e->spec.batch_tokens;
+    if (!waits) r->held_wait = 0;
+    return waits;
+}
+
 // Plans how far to go with the composition as it is.
 static void stop(const TwEngine *e, TwReplica *r)
 {
     int64_t m = r->left;
     if (rare(e->spec.stride > 0)) m = least(m, e->spec.stride);
+    if (rare(r->hold > 0))
+        m = least(m, e->spec.batch_wait - r->held_wait);
+    else if (rare(e->spec.batch_wait > 0) && r->wait_count + r->chunk_count > 0)
+        m = 1;    // whether the next waits is asked after each
     m = tw_sched_last(e, r, m);
     int64_t event = tw_sched_event(e, r);
     if (m > 1 && event != INT64_MAX) m = tw_series_reach(r->span, tw_time_of(event) - r->time, m);
@@ -385,7 +421,10 @@ int64_t tw_sched_rests(const TwReplica *r)
     assert(r->wait_count == 0 || rare(r->loading > 0) || r->handed > 0);
     int64_t next_ns = rare(r->loading > 0) ? r->ready_ns : INT64_MAX;
     if (r->wait_count > 0) next_ns = least(next_ns, r->give_up_ns);
-    return rare(r->fronting > 0) ? least(next_ns, r->front_ns) : next_ns;
+    if (!rare(r->fronting > 0)) return next_ns;
+    // who came too late for a batch made ahead is in the next at once where there is no other
+    int64_t now_ns = tw_ns_of(r->time);
+    return least(next_ns, r->front_ns > now_ns ? r->front_ns : now_ns);
 }
 
 void tw_sched_boundary(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
@@ -400,6 +439,7 @@ void tw_sched_boundary(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
     }
     bool once = false, changed = r->left == 0 || r->limits_changed;
     changed |= tw_sched_ends(e, r, log);
+    if (rare(e->spec.batch_wait > 0)) r->hold = waits_for_batch(e, r) ? TW_HOLD_WAIT : TW_HOLD_NONE;
     changed = tw_sched_turn(e, r, changed, &once, log);
     if (!tw_sched_works(e, r)) {
         // nothing to do, or nothing until something comes: rests
@@ -415,6 +455,6 @@ void tw_sched_boundary(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
     }
     if (once) r->left = 1;
     // somebody waits who does not fit: part of no composition, so it is looked at each time
-    r->flags = (uint8_t)((r->flags & ~TW_PLAN_FULL) | (r->wait_count > 0 ? TW_PLAN_FULL : 0));
+    r->flags = (uint8_t)((r->flags & ~TW_PLAN_FULL) | (r->wait_count > 0 && !rare(r->hold > 0) ? TW_PLAN_FULL : 0));
     stop(e, r);
 }

@@ -8,7 +8,7 @@ static int64_t assign(const TwEngine *e, TwReplica *r, int64_t *budget, bool *ch
     TwRow *rows = rows_of(e, r);
     const uint32_t *chunks = chunks_of(e, r);
     *budget = e->spec.max_tokens - (int64_t)r->decodes * (1 + drafts_of(e));
-    if (*budget < 0 || (several(e->ranks) && group_of(r)->hold)) *budget = 0;
+    if (*budget < 0 || (several(e->ranks) ? group_of(r)->hold > 0 : rare(r->hold > 0))) *budget = 0;
     for (int j = 0; j < r->chunk_count; j++) {
         TwRow *row = rows + chunks[j];
         int64_t rest = row_goal(row) - row->base, tokens = least(rest, *budget);

@@ -739,7 +739,9 @@ static int64_t passed_on(const TwEngine *e, TwReplica *r)
 void tw_seq_enter(const TwEngine *e, TwReplica *r)
 {
     TwRow *rows = rows_of(e, r);
-    while (tw_time_of(r->front_ns) <= r->time) {
+    // the batch that begins now was made when the iteration that has just ended began
+    TwWide made = rare(e->spec.ahead) ? group_of(r)->begun : r->time;
+    while (tw_time_of(r->front_ns) <= made) {
         uint32_t row = r->front_first;
         r->front_first = links_of(e, r)[row].after;
         // the rest of its instant goes with it
@@ -751,6 +753,7 @@ void tw_seq_enter(const TwEngine *e, TwReplica *r)
         r->front_work -= e->front_request + e->front_prompt * rows[row].input;
         rows[row].base = rows[row].awaits ? rows[row].chunk : 0;
         r->wait_input -= rows[row].input;
+        r->input_tokens -= rows[row].input;
         r->give_up_ns = least(r->give_up_ns, tw_seq_goes(e, rows + row));
         tw_seq_wait(e, r, row, false);
     }

@@ -501,6 +501,20 @@ expect 0 "" "$TOKENWORKS" $wide
 cp out.txt one.txt
 expect 0 "behind the other half" "$TOKENWORKS" $wide --two-batch
 cmp -s one.txt out.txt && fail "two batches take as long as one"
+# batches an iteration ahead, and prompts that wait for a larger one
+small='serve --chip h200 --model llama-3.1-8b --rate 5 --isl 500 --osl 100 --requests 50'
+expect 2 "--batch-wait 20: expected iterations" "$TOKENWORKS" $small --batch-wait 20
+expect 2 "--batch-wait 20,0: expected iterations" "$TOKENWORKS" $small --batch-wait 20,0
+expect 2 "did you mean" "$TOKENWORKS" $small --schedule-ahead yess
+expect 3 "batch_wait_iterations = 20" "$TOKENWORKS" $small --engine sglang --batch-wait 20,8000
+expect 0 "" "$TOKENWORKS" $small
+cp out.txt one.txt
+expect 0 "" "$TOKENWORKS" $small --schedule-ahead yes
+cmp -s one.txt out.txt || fail "vLLM makes its batches ahead by itself"
+expect 0 "" "$TOKENWORKS" $small --schedule-ahead no
+cmp -s one.txt out.txt && fail "batches ahead change nothing"
+expect 0 "" "$TOKENWORKS" $small --batch-wait 20,7000
+cmp -s one.txt out.txt && fail "prompts that wait for a batch change nothing"
 expect 2 "--rank-wait does nothing with one attention rank" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --rank-wait 5
 expect 2 "--rank-gather does nothing with --rank-router even" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --dp 2 --rank-router even --rank-gather 5
 expect 2 "at most 256 attention ranks" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --dp 512 --rank-router least_tokens

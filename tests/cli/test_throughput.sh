@@ -32,6 +32,30 @@ assert len(o["skipped"]) == 4, o
 assert o["rows"][0]["case"] == "a" and o["rows"][0]["ours"] > 0
 ' || fail "json"
 
+# latencies beside the published, row by row, by source and by stratum: medians and tenths, of the statistic that is said
+cat > "$folder/t.csv" << 'END'
+id,source_id,model_id,gpu,n_gpus,weight_dtype,engine,tp,mode,isl,osl,len_dist,concurrency,token_def,tokens_per_s,quality,ttft_ms,ttft_stat,tpot_ms,tpot_stat
+a,S,llama-3.1-8b,H200-SXM,1,bf16,vllm 0.11,1,closed_loop,1000,100,uniform 0.8-1.0 of nominal,8,output,800,B,50,mean,6,mean
+b,S,llama-3.1-8b,H200-SXM,1,bf16,vllm 0.11,1,closed_loop,1000,100,uniform 0.8-1.0 of nominal,8,output,800,B,100,mean,12,mean
+c,S,llama-3.1-8b,H200-SXM,1,bf16,vllm 0.11,1,closed_loop,1000,100,uniform 0.8-1.0 of nominal,8,output,800,B,25,mean,3,mean
+d,S,llama-3.1-8b,H200-SXM,1,bf16,vllm 0.11,1,closed_loop,1000,100,uniform 0.8-1.0 of nominal,8,output,800,B,50,p99,6,median ITL
+e,S,llama-3.1-8b,H200-SXM,1,bf16,vllm 0.11,1,closed_loop,1000,100,uniform 0.8-1.0 of nominal,8,output,800,B,,,6,mean incl. prefill
+END
+"$program" validate throughput "$folder/t.csv" --json 2> /dev/null | python3 -c '
+import json, sys
+o = json.load(sys.stdin)
+rows = {}
+for r in o["rows"]: rows.setdefault((r["case"], r["what"]), r["ours"])
+first, each = rows["a", "time to first token, mean"], rows["a", "time per output token, mean"]
+assert first == rows["b", "time to first token, mean"] and first < rows["d", "time to first token, p99"], rows
+assert ("d", "gap between tokens, p50") in rows and not any(k[0] == "e" and "token, " in k[1] for k in rows), rows
+near = lambda x, y: abs(x - y) < 1e-9 * y
+for latency, ours, published in (("time to first token, mean", first, 0.05), ("time per output token, mean", each, 0.006)):
+    for name, times in (("median", 1.0), ("10 %", 0.6), ("90 %", 1.8)):
+        assert near(rows["latency", f"S vllm, 3 rows: {latency} over published, {name}"], times * ours / published), rows
+assert ("stratum", "H200-SXM dense closed_loop B, 4 rows: time to first token over published, 90 %") in rows, rows
+' || fail "latencies"
+
 # cells that are no numbers of their kind, words of others, long names
 cat > "$folder/t.csv" << 'END'
 id,model_id,gpu,n_gpus,weight_dtype,engine,tp,mode,isl,osl,concurrency,token_def,tokens_per_s,quality,spec_decode,gpu_power_cap_w

@@ -142,6 +142,27 @@ static void releases(void)
     CHECK(!tw_engine_defaults(&r, &served).async_scheduling);
 }
 
+// Batches made an iteration ahead: vLLM's scheduler beside the device, TensorRT-LLM's PyTorch flow, SGLang since 0.4;
+// of stages none.
+static void batches_ahead(void)
+{
+    static const struct {
+        const char *given;
+        bool ahead;
+    } of[] = {{"vllm:0.13", false},  {"vllm:0.14", true},  {"trtllm:0.19", false}, {"trtllm:0.20", true},
+              {"sglang:0.3", false}, {"sglang:0.4", true}, {"ideal", false}};
+    TwServed served = {.hopper = true, .precision = "fp8", .tensor = 2, .ranks = 1, .stages = 1};
+    TwRelease r;
+    TwError error;
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        CHECK(tw_release_find(of[i].given, &r, &error));
+        served.stages = 1;
+        CHECK(tw_engine_defaults(&r, &served).ahead == of[i].ahead);
+        served.stages = 2;
+        CHECK(!tw_engine_defaults(&r, &served).ahead);
+    }
+}
+
 // Which releases sum and norm in one kernel, and up to how much.
 static void fused_sums(void)
 {
@@ -275,6 +296,7 @@ int main(void)
 {
     shares_from_a_file();
     releases();
+    batches_ahead();
     fused_sums();
     engines_by_name();
     windows();

@@ -79,7 +79,8 @@ static void run_all(const TwEngine *e, TwReplica *r, const TwRequest *all, int c
 static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
 {
     int64_t iterations = 0, changes = 0, preemptions[7] = {0}, hits = 0, cancelled = 0, shed = 0, swapped = 0,
-            overshot = 0, tier = 0, outranked = 0, plain = 0, drawn = 0, waited = 0, good = 0, fronted = 0, booked = 0;
+            overshot = 0, tier = 0, outranked = 0, plain = 0, drawn = 0, waited = 0, good = 0, fronted = 0, booked = 0,
+            ahead = 0, batched = 0;
     static TwRequest all[MOST];
     static Times times[5];
     for (int round = 0; round < rounds; round++) {
@@ -145,6 +146,10 @@ static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
         if (round % 3 == 2)
             spec.front_end = (TwFrontEnd){draw_unit(&seed) * 1e-2, draw_unit(&seed) * 1e-5,
                                           draw_int(&seed, 1, 2) == 1 ? 1e-6 : draw_unit(&seed) * 2e-3, round % 2 == 0};
+        // batches made ahead, with and without a front end; prompts that wait for a larger one
+        spec.ahead = draw_int(&seed, 1, 2) == 1;
+        if (!ranks && round % 7 < 3 && draw_int(&seed, 1, 2) == 1)
+            spec.batch_wait = draw_int(&seed, 1, 40), spec.batch_tokens = draw_int(&seed, 1, 2 * spec.max_tokens);
         // without anything rare (plain.h)
         bool bare = round % 7 < 3 && round / 7 % 2 == 0 && !spec.outrank && !tiers && spec.wait_max_s == 0.0;
         if (bare) {
@@ -153,6 +158,7 @@ static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
             spec.swap_blocks = 0;
             spec.itl_slo_s = 0.0;
             spec.front_end = (TwFrontEnd){0};
+            spec.ahead = false, spec.batch_wait = 0;
             // ranks of which a book is kept
             if (ranks && round % 2 == 0) spec.prefix_cache = false;
         }
@@ -160,6 +166,7 @@ static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
         if (ranks && round % 2 == 1) {
             spec.itl_slo_s = 0.0;
             spec.front_end = (TwFrontEnd){0};
+            spec.ahead = false;
             if (round % 4 == 1) spec.speculate.draft = 0, spec.outrank = false;
         }
         double cap_w = draw_int(&seed, 1, 2) == 1 ? INFINITY : 150.0 + 500.0 * draw_unit(&seed);
@@ -196,6 +203,8 @@ static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
                 overshot += n->overshot;
                 tier += n->tier_tokens[0] + n->tier_tokens[1];
                 fronted += n->fronted > 0;
+                ahead += spec.ahead;
+                batched += spec.batch_wait > 0;
             }
             bool same = memcmp(&times[way], &times[0], sizeof *times) == 0 &&
                         memcmp(n, &first.counts, sizeof *n) == 0 && r->time == first.time && r->meter == first.meter &&
@@ -230,7 +239,7 @@ static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
     CHECK(!ranks || (waited > rounds && booked > rounds / 10 && hits > 0 &&
                      preemptions[TW_VLLM_V1] + preemptions[TW_SGLANG] > 0));
     if (!covers) return;
-    CHECK(outranked > 2 && drawn > 2 && fronted > 2 && plain > 10);
+    CHECK(outranked > 2 && drawn > 2 && fronted > 2 && plain > 10 && ahead > 10 && batched > 10);
     CHECK(hits > 0 && cancelled > 0 && shed > 0 && swapped > 0 && overshot > 0 && tier > 0);
     CHECK(preemptions[TW_VLLM_V1] > 0 && preemptions[TW_TRTLLM_MAX_UTILIZATION] > 0 && preemptions[TW_SGLANG] > 0);
     CHECK(preemptions[TW_SARATHI] > 0 && preemptions[TW_PREFILL_FIRST] > 0);
