@@ -17,6 +17,9 @@ typedef struct TwStoryHead {
     int64_t held_begun_ns, held_seen_ns;
     int64_t overflow, number;    // number: of the disturbance that happens now
     int32_t disturbed;           // racks that an entry holds back now
+    // what waited meanwhile is made once nothing holds any more
+    int32_t owing;                           // first entry whose tokens may still be made up
+    double held_s, freed_s, surplus_rate;    // how long racks were held, since when not; tokens/s above their rates
 } TwStoryHead;
 
 static inline TwStoryHead *tw_story_head(const TwPlant *plant, void *block)

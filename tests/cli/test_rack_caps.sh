@@ -8,4 +8,12 @@ expect 0 "" "$TOKENWORKS" report caps.h5 --json
 [ "$(json limits.binding)" = "caps of racks" ] || fail "limited by $(json limits.binding)"
 # a feed that binds before the policy does
 expect 0 "  utility: its racks were granted less" "$TOKENWORKS" run feed_1mw --for 2min -q --force --out caps.h5 --set "$cap" --set power.utility.limit_kw=300
+
+# what waits under a cap is made once it is over: the estimate comes to what a run without the cap counts
+expect 0 "" "$TOKENWORKS" run dps_8rack --for 24min --set workload.arrival.rate_s=500 --set run.warmup_min=2 --set workload.lengths=azure23_conv \
+    --event "load_target utility at=12min for=4min limit_kw=300" --undisturbed --json -q --out cut.h5
+python3 -c 'import json
+cause, = json.load(open("out.txt"))["causes"]
+missed, exact = cause["tokens_not_made"], cause["tokens_lost_exact"]
+assert missed > 3e5 and cause["tokens_made_up"] > 0.8 * missed and abs(cause["tokens_lost"] - exact) < 0.15 * missed, cause' || fail "made up after a cap"
 finish
