@@ -106,6 +106,32 @@ static bool set_host_experts(const TwOptions *o, TwDeploySpec *spec)
     return good;
 }
 
+// --apart: words of tw_apart_names with commas between, or none.
+static bool set_apart(const TwOptions *o, unsigned *apart)
+{
+    const char *text = o->serving[TW_ON_APART], *at = text;
+    if (!text) return true;
+    *apart = 0;
+    if (strcmp(text, "none") == 0) return true;
+    while (at) {
+        int length = (int)strcspn(at, ","), place = 0;
+        while (tw_apart_names[place] && !((int)strlen(tw_apart_names[place]) == length &&
+                                          strncmp(at, tw_apart_names[place], (size_t)length) == 0))
+            place++;
+        if (!tw_apart_names[place]) {
+            fprintf(
+                stderr,
+                "tokenworks: --apart %s: %.*s is none of norm, sum, silu, attention, append with commas between; or "
+                "none alone\n",
+                text, length, at);
+            return false;
+        }
+        *apart |= 1u << place;
+        at = at[length] ? at + length + 1 : NULL;
+    }
+    return true;
+}
+
 bool tw_cli_deployment(const TwOptions *o, const char *missing, TwCliEngine *engine, TwDeploySpec *spec, int *status)
 {
     *status = TW_USAGE;
@@ -159,7 +185,7 @@ bool tw_cli_deployment(const TwOptions *o, const char *missing, TwCliEngine *eng
     spec->sampler = (TwSampler)sampler, spec->mixed = (TwMixedKernel)mixed;
     spec->prompt = (TwPromptKernel)prompt;
     spec->two_batch = o->serving[TW_ON_TWO_BATCH] != NULL;
-    if (!set_host_experts(o, spec)) return false;
+    if (!set_host_experts(o, spec) || !set_apart(o, &spec->apart)) return false;
     spec->all_to_all = (TwAllToAll)exchange;
     spec->graphs = (TwGraphs)graphs, spec->collectives = (TwCollectives)collectives;
     // none are captured, however many the engine would

@@ -269,6 +269,11 @@ static const struct {
       "sums over tensor-parallel ranks of at most so much add the residual and norm in the same kernel; 0: none; "
       "default: the engine's, 0 of step"},
      SERVING + TW_ON_FUSED},
+    {{"apart", 0, "LIST", TW_STEP | TW_SERVE,
+      "what runs in kernels of its own: quantisation behind norm, sum (that norms), silu, attention; append of keys "
+      "and "
+      "values; or none; default: the engine's, none of step"},
+     SERVING + TW_ON_APART},
     {{"sampler", 0, "NAME", TW_STEP | TW_SERVE,
       "how tokens are chosen: argmax (default; greedy, temperature), top-p or top-k by sort (vLLM) or by rejection"},
      SERVING + TW_ON_SAMPLER},

@@ -91,6 +91,7 @@ typedef enum TwServing {
     TW_ON_GRAPH_MOST,
     TW_ON_COLLECTIVES,
     TW_ON_FUSED,
+    TW_ON_APART,
     TW_ON_ALIKE,
     TW_ON_KERNELS,
     TW_ON_SAMPLER,

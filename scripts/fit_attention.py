@@ -7,7 +7,7 @@ decode.csv          vLLM's: rows beyond 2^30 bytes alone, the others stay
 prefill_trtllm.csv  TensorRT-LLM's prefill attention; its fp8 rows, of queries in fp8, stay (at first those of prefill.csv)
 prefill.csv         vLLM's: its fp8 rows, bf16 queries on a cache of 8 bits; bf16 rows stay
 gemm_vllm.csv       vLLM's per-tensor fp8 products and SGLang's by blocks (gemm.csv: TensorRT-LLM's)
-quantise.csv        quantisation of activations in TensorRT-LLM's per-tensor fp8 rows, by elements m k
+quantise.csv        quantisation of activations in TensorRT-LLM's per-tensor fp8 and nvfp4 rows, by elements m k
 
 Node values are those whose multilinear interpolation in logarithms misses the rows least: Huber-weighted least squares,
 second differences held down where rows are few, first ones at the far end and, a
@@ -236,34 +236,55 @@ def products(chip, peaks, bandwidth):
 
 
 def quantise(chip):
-    """At n towards 0 a product takes its launch and the reading of its activations, and fp8's the quantisation besides."""
+    """At n towards 0 a product takes its launch and the reading of its activations, and fp8's the quantisation besides.
+    Products in nvfp4 take long over few columns for the depth of k too: what more tokens add to that of 16 is the
+    quantisation, with a share of 0.28 of what they add in bf16, which reads as many times the bytes."""
     t = {}
     for r in rows_of(chip, "gemm"):
-        if r["engine"].startswith("trtllm") and r["dtype"] in ("bf16", "fp8") and r["n"] in ("256", "512"):
+        if r["engine"].startswith("trtllm") and r["dtype"] in ("bf16", "fp8", "nvfp4") and r["n"] in ("256", "512"):
             t[r["dtype"], r["n"], int(r["m"]), int(r["k"])] = float(r["t_us"])
 
     def bare(kind, m, k):
         two = t.get((kind, "256", m, k)), t.get((kind, "512", m, k))
         return min(two[0], 2.0 * two[0] - two[1]) if all(two) else None
 
-    found = {}
+    def few(kind, k):
+        return min(t[kind, "256", m, k] for m in (1, 2, 4, 8, 16) if (kind, "256", m, k) in t)
+
+    def small(kind):
+        found = sorted(t[kind, "256", m, k] for m in (1, 2, 4, 8, 16) for k in (256, 512) if (kind, "256", m, k) in t)
+        return found[len(found) // 2]
+
+    def medians(found):
+        """Of each power of two of elements, never falling."""
+        last = 0.0
+        for elements, values in sorted(found.items()):
+            values.sort()
+            if elements >= 8:
+                last = max(last, values[len(values) // 2])
+                yield elements, last
+
+    fp8, nvfp4 = {}, {}
     launch = sorted(bare("bf16", m, k) for _, _, m, k in t if m <= 16 and k <= 2048 and bare("bf16", m, k))
     launch = launch[len(launch) // 2]
     for kind, n, m, k in t:
-        if kind != "fp8" or n != "256" or m & (m - 1) or k & (k - 1):
+        if n != "256" or m & (m - 1) or k & (k - 1):
             continue
-        fp8, bf16 = bare("fp8", m, k), bare("bf16", m, k)
-        if fp8 and bf16:    # of what bf16 takes beyond a launch half: it reads twice the bytes
-            found.setdefault(int(math.log2(m * k)), []).append(fp8 - launch - 0.5 * max(bf16 - launch, 0.0))
-    lines, last = [], 0.0
-    for elements, values in sorted(found.items()):
-        values.sort()
-        if elements >= 8:
-            last = max(last, values[len(values) // 2])
-            lines.append(f"{elements},{three(last)}")
+        own, bf16 = bare(kind, m, k), bare("bf16", m, k)
+        if kind == "fp8" and own and bf16:    # of what bf16 takes beyond a launch half: it reads twice the bytes
+            fp8.setdefault(int(math.log2(m * k)), []).append(own - launch - 0.5 * max(bf16 - launch, 0.0))
+        if kind == "nvfp4" and ("bf16", "256", m, k) in t:
+            read = 0.28 * max(t["bf16", "256", m, k] - few("bf16", k), 0.0)
+            more = t["nvfp4", "256", m, k] - few("nvfp4", k) - read
+            nvfp4.setdefault(int(math.log2(m * k)), []).append(small("nvfp4") - small("bf16") + more)
+    columns = [dict(medians(fp8)), dict(medians(nvfp4))]
+    names = ["us", "nvfp4_us"][:2 if nvfp4 else 1]
     with open(os.path.join(calibration, chip, "quantise.csv"), "w") as out:
-        out.write(HEAD.format("us that quantisation to fp8, its scale found on the way, takes in the rows behind gemm.csv"))
-        out.write("log2_elements,us\n" + "\n".join(lines) + "\n")
+        out.write(HEAD.format("us that quantisation takes in the rows behind gemm.csv: to fp8, its scale found on the way"
+                              + (", and to nvfp4" if nvfp4 else "")))
+        out.write(",".join(["log2_elements"] + names) + "\n")
+        for elements in columns[0]:
+            out.write(",".join([f"{elements}"] + [three(c[elements]) for c in columns[:len(names)]]) + "\n")
 
 
 for chip in sorted(os.listdir(calibration)):

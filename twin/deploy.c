@@ -407,6 +407,7 @@ static bool make_step(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error
                        .graph_most = spec->graph_most,
                        .collectives = spec->collectives,
                        .fused_bytes = tw_fused_bytes(spec->fused_bytes, spec->layout.tensor),
+                       .apart = spec->apart,
                        .two_batch = spec->two_batch,
                        .host_experts = spec->host_experts,
                        .host_bytes_s = spec->host_bytes_s,

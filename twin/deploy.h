@@ -48,6 +48,7 @@ typedef struct TwDeploySpec {
     int graph_most;
     TwCollectives collectives;
     double fused_bytes[4];           // as in TwStepSpec, of up to two, four, eight and more ranks
+    unsigned apart;                  // of TwApart
     TwKernelEngine engine, dense;    // whose kernels: of experts, of products and attention
     bool training;                   // as in TwStepSpec
     TwSampler sampler;

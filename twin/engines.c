@@ -110,6 +110,19 @@ static void set_first_vllm(const TwRelease *r, const TwServed *s, TwEngineDefaul
     d->collectives = first ? TW_COLLECTIVES_NCCL : TW_COLLECTIVES_VLLM;
 }
 
+static bool fp4(const TwServed *s) { return strcmp(s->precision, "fp4") == 0; }
+
+// Attention writes bf16 but where told otherwise (fuse_attn_quant, off), and the append is a kernel of its own. fp8: an
+// operator that its compiler does not see through until pull request 19830 of July 2025, since then fused. nvfp4: its
+// sums that norm quantise (21069); behind other norms a kernel of its own still (51925), behind SiLU until 34718.
+static unsigned vllm_apart(const TwRelease *r, const TwServed *s)
+{
+    unsigned apart = TW_APART_ATTENTION | TW_APART_APPEND;
+    if (before(r, 10, 0)) apart |= TW_APART_NORM | TW_APART_SILU;
+    if (fp4(s)) apart |= TW_APART_NORM | (before(r, 17, 0) ? TW_APART_SILU : 0u);
+    return apart;
+}
+
 static void set_vllm(const TwRelease *r, const TwServed *s, TwEngineDefaults *d)
 {
     // since 0.21, with graphs counted (vllm/config/cache.py)
@@ -119,6 +132,7 @@ static void set_vllm(const TwRelease *r, const TwServed *s, TwEngineDefaults *d)
     d->front_end = "vllm";
     d->first_token = TW_FIRST_DECODE;
     d->deepep_beyond = true;    // what its guide sets for several nodes
+    d->apart = vllm_apart(r, s);
     if (before(r, 8, 0)) {
         set_first_vllm(r, s, d);
         return;
@@ -177,11 +191,25 @@ static void set_sglang(const TwRelease *r, const TwServed *s, TwEngineDefaults *
     double most = fuses && s->ranks < 2 ? 2.0 * 2048.0 * s->hidden : 0.0;
     fuse_sums(d, most, most, most);
     d->deepep_beyond = true;
+    // a kernel before every product (its issue 31504 of July 2026)
+    d->apart = TW_APART_NORM | TW_APART_SUM | TW_APART_SILU | TW_APART_ATTENTION;
     d->policy = TW_SGLANG;
     d->prefill_tokens = 16384, d->chunk_tokens = d->max_tokens;
     d->front_end = "sglang";
     d->first_token = TW_FIRST_RELAYED;
     d->reserve = TW_RESERVE_GENERATION_FIRST, d->reserved_tokens = 512;
+}
+
+// TensorRT's compiler fuses what is fp8, its plugins nvfp4 behind norms and attention (norm_quant_fusion,
+// fuse_fp4_quant), but not behind SiLU. The PyTorch flow quantises in sums that norm and in attention, behind other
+// norms in a kernel of its own (12674 fuses under its compiler, which is off; TRTLLM_DISABLE_NVFP4_LAYERNORM_FUSION,
+// on), behind SiLU in fp8 since 6540 of August 2025, in nvfp4 not (15298, closed).
+static unsigned trtllm_apart(const TwRelease *r, const TwServed *s)
+{
+    bool compiled = before(r, 20, 0);
+    unsigned apart = compiled ? 0u : TW_APART_NORM;
+    if (fp4(s) || (!compiled && before(r, 1001, 0))) apart |= TW_APART_SILU;
+    return apart;
 }
 
 static void set_trtllm(const TwRelease *r, const TwServed *s, TwEngineDefaults *d)
@@ -208,6 +236,7 @@ static void set_trtllm(const TwRelease *r, const TwServed *s, TwEngineDefaults *
     if (!compiled && s->ranks < 2) fuse_sums(d, 16e6, 8e6, 8e6);
     // it gathers the tokens of all attention ranks and scatters the sums (fused_moe_cutlass.py) until its pull request
     // 8950 of November 2025, and on Hopper after it too (AIConfigurator's pull request 551)
+    d->apart = trtllm_apart(r, s);
     d->gathers = s->hopper || (r->number > 0 && r->number < 1002000);
     d->policy = TW_TRTLLM;
     d->front_end = "none";
@@ -262,5 +291,6 @@ void tw_engine_deploy(const TwEngineDefaults *d, TwDeploySpec *spec)
     spec->graphs = d->graphs, spec->launch_s = d->launch_s, spec->graph_most = d->graph_most;
     spec->collectives = d->collectives;
     memcpy(spec->fused_bytes, d->fused_bytes, sizeof d->fused_bytes);
+    spec->apart = d->apart;
     spec->deepep_beyond = d->deepep_beyond, spec->gathers = d->gathers;
 }

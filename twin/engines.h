@@ -61,6 +61,7 @@ typedef struct TwEngineDefaults {
     int graph_most;
     TwCollectives collectives;
     double fused_bytes[4];          // of sums over up to two, four, eight and more ranks that norm as well, at most
+    unsigned apart;                 // of TwApart
     bool deepep_beyond, gathers;    // where attention ranks have experts on other GPUs
     TwPolicy policy;
     int prefill_tokens, chunk_tokens;    // sglang: of an attention rank

@@ -375,6 +375,8 @@ static void set_vllm_scripts(TwThroughputRow *row, bool numbered)
     d->collectives = TW_COLLECTIVES_TRTLLM;
     d->fused_bytes[0] = d->fused_bytes[1] = 32.0 * 1048576.0, d->fused_bytes[2] = 8.0 * 1048576.0;
     if (!oss) d->graphs = TW_GRAPHS_FULL, d->launch_s = tw_launch_s;
+    // enable_attn_fusion, and quant_fp8 and rms_norm as operators of its own, which its compiler does not fuse
+    d->apart = TW_APART_NORM | TW_APART_SILU | TW_APART_APPEND;
 }
 
 // TensorRT-LLM's PyTorch flow before 0.20, as an option beside the compiled one: kernel by kernel from Python, as
@@ -452,6 +454,8 @@ void tw_throughput_set_engine(TwThroughputRow *row, const TwRowCells *c, TwRowEn
         set_rank_waits(row, engine);
         if (engine == MLPERF) set_submission(row), set_mixed_types(row);
         if (engine == TRTLLM) set_first_pytorch(row);
+        // norm_quant_fusion of the submissions, TRTLLM_DISABLE_NVFP4_LAYERNORM_FUSION = 0 since 6.0
+        if (engine == MLPERF) d->apart &= ~(unsigned)TW_APART_NORM;
         break;
     case VLLM:
         // of rows without a number the middle one; those of 2026 are later than 0.14

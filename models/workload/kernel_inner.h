@@ -42,7 +42,7 @@ typedef struct TwHeadDim {
 
 // Quantisation by a scale found on the way, in TensorRT-LLM's rows of per-tensor fp8: ln s over log2 of the elements.
 typedef struct TwQuantise {
-    int count;
+    int count;    // 0: not known
     double log2_elements[QUANTISE_NODES], ln_s[QUANTISE_NODES];
 } TwQuantise;
 
@@ -59,9 +59,9 @@ struct TwKernelModel {
     int dims;
     TwKernelPoints *points;    // measured on a chip of ours; NULL: none
     double unaligned[TW_NUMBERS][UNALIGNED_NODES];
-    double quantise_s[TW_NUMBERS];    // in the rows of any product
-    TwQuantise quantise;
-    bool hopper;    // which column of the skew table
+    double quantise_s[TW_NUMBERS];      // in the rows of any product
+    TwQuantise quantise[TW_NUMBERS];    // by elements
+    bool hopper;                        // which column of the skew table
 };
 
 static inline const char *table_type(TwNumber number)

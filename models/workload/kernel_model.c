@@ -129,9 +129,13 @@ static bool read_dims(TwKernelModel *model, const char *folder, TwError *error)
     return ok;
 }
 
-// quantise.csv; without it what the smallest product holds stands for all.
+// quantise.csv, one column a type; without it what the smallest product holds stands for all.
 static bool read_quantise(TwKernelModel *model, const char *folder, TwError *error)
 {
+    static const struct {
+        const char *name;
+        TwNumber number;
+    } columns[] = {{"us", TW_FP8}, {"nvfp4_us", TW_FP4}};
     char path[512];
     TwCsv *csv;
     snprintf(path, sizeof path, "%s/quantise.csv", folder);
@@ -139,20 +143,24 @@ static bool read_quantise(TwKernelModel *model, const char *folder, TwError *err
     if (!tw_csv_read(&csv, path, error)) return false;
 
     bool ok = true;
-    TwQuantise *q = &model->quantise;
-    int elements = tw_csv_column(csv, "log2_elements"), us = tw_csv_column(csv, "us");
-    if (elements < 0 || us < 0) ok = tw_fail_at(error, path, 1, 0, "columns log2_elements and us expected");
-    for (int r = 0; ok && r < tw_csv_rows(csv); r++) {
-        double at, t;
-        ok = tw_csv_number(csv, r, elements, &at, error) && tw_csv_number(csv, r, us, &t, error);
-        if (!ok) break;
-        if (!(t > 0.0) || (r > 0 && !(at > q->log2_elements[r - 1])))
-            ok = tw_fail_at(error, path, tw_csv_line(csv, r), 0, "times above 0 and rising log2_elements expected");
-        else if (r == QUANTISE_NODES)
-            ok = tw_fail_at(error, path, tw_csv_line(csv, r), 0, "more than %d rows", QUANTISE_NODES);
-        if (!ok) break;
-        q->log2_elements[r] = at, q->ln_s[r] = log(1e-6 * t);
-        q->count = r + 1;
+    int elements = tw_csv_column(csv, "log2_elements");
+    if (elements < 0 || tw_csv_column(csv, columns[0].name) < 0)
+        ok = tw_fail_at(error, path, 1, 0, "columns log2_elements and us expected");
+    for (size_t k = 0; k < sizeof columns / sizeof *columns; k++) {
+        TwQuantise *q = &model->quantise[columns[k].number];
+        int us = tw_csv_column(csv, columns[k].name);
+        for (int r = 0; us >= 0 && ok && r < tw_csv_rows(csv); r++) {
+            double at, t;
+            ok = tw_csv_number(csv, r, elements, &at, error) && tw_csv_number(csv, r, us, &t, error);
+            if (!ok) break;
+            if (!(t > 0.0) || (r > 0 && !(at > q->log2_elements[r - 1])))
+                ok = tw_fail_at(error, path, tw_csv_line(csv, r), 0, "times above 0 and rising log2_elements expected");
+            else if (r == QUANTISE_NODES)
+                ok = tw_fail_at(error, path, tw_csv_line(csv, r), 0, "more than %d rows", QUANTISE_NODES);
+            if (!ok) break;
+            q->log2_elements[r] = at, q->ln_s[r] = log(1e-6 * t);
+            q->count = r + 1;
+        }
     }
     tw_csv_destroy(csv);
     return ok;
@@ -509,19 +517,28 @@ double tw_kernel_unaligned(const TwKernelModel *model, TwNumber number, double m
 
 double tw_kernel_quantise_s(const TwKernelModel *model, TwKernelEngine engine, TwNumber number, double elements)
 {
-    const TwQuantise *q = &model->quantise;
+    const TwQuantise *q = &model->quantise[number];
     double any = model->quantise_s[number];
     if (any <= 0.0) return 0.0;
-    if (tw_dense_engine(engine) == TW_ENGINE_VLLM && model->gemm[VLLM][number].have) {
-        if (number != TW_FP8) return 0.0;
+    if (tw_dense_engine(engine) == TW_ENGINE_VLLM && model->gemm[VLLM][number].have)
         // its rows have a known scale: one pass
-        const TwKernelShape pass = {.op = TW_KERNEL_GLUE, .read = 2.0 * elements, .written = elements};
-        return query_glue(model, &pass).t_s;
-    }
-    if (number != TW_FP8 || q->count < 2) return any;
+        return number == TW_FP8 ? tw_kernel_quantise_pass_s(model, number, elements) : 0.0;
+    if (q->count < 2) return any;
     double at = fmax(log2(elements), q->log2_elements[0]);
     int i = 0;
     while (i + 2 < q->count && at >= q->log2_elements[i + 1]) i++;
     double slope = (q->ln_s[i + 1] - q->ln_s[i]) / (q->log2_elements[i + 1] - q->log2_elements[i]);
     return exp(q->ln_s[i] + slope * (at - q->log2_elements[i]));
+}
+
+double tw_kernel_quantise_pass_s(const TwKernelModel *model, TwNumber number, double elements)
+{
+    const TwKernelShape pass = {
+        .op = TW_KERNEL_GLUE, .read = 2.0 * elements, .written = tw_number_bytes(number) * elements};
+    double moved_s = query_glue(model, &pass).t_s;
+    // nvfp4 is bound by arithmetic, not by what it moves
+    if (number != TW_FP4 || model->quantise[number].count < 2) return moved_s;
+    double more_s = tw_kernel_quantise_s(model, TW_ENGINE_TRTLLM, number, elements) -
+                    tw_kernel_quantise_s(model, TW_ENGINE_TRTLLM, number, 1.0);
+    return fmax(moved_s, glue_s + more_s);
 }

@@ -79,10 +79,13 @@ bool tw_kernel_aligned(double m);
 double tw_kernel_unaligned(const TwKernelModel *model, TwNumber number, double m);
 
 // What the GEMM rows of a type below bf16 hold beside the GEMM: separate kernels that quantise the activations, which
-// serving engines fuse into the norm or activation before. Seconds: per-tensor fp8 by the elements of the activations,
-// TensorRT-LLM's by quantise.csv, vLLM's a pass of reading and writing them; SGLang's blocks none, its engine runs that
-// kernel; others the time of the smallest GEMM over that of bf16.
+// serving engines may fuse into the norm or activation before. Seconds: per-tensor fp8 and nvfp4 by the elements of the
+// activations, TensorRT-LLM's by quantise.csv, vLLM's fp8 a pass of reading and writing them; SGLang's blocks none, its
+// engine runs that kernel; others the time of the smallest GEMM over that of bf16.
 double tw_kernel_quantise_s(const TwKernelModel *model, TwKernelEngine engine, TwNumber number, double elements);
+// A kernel that quantises so many elements by a scale known beforehand: starts as any, reads them in bf16 and writes
+// them, to nvfp4 no faster than in those rows.
+double tw_kernel_quantise_pass_s(const TwKernelModel *model, TwNumber number, double elements);
 
 // Whether the tables' attention of an engine takes queries before RoPE and appends to the cache itself.
 bool tw_kernel_attention_ropes(const TwKernelModel *model, TwKernelEngine engine, TwNumber cache);

@@ -41,6 +41,8 @@ static const TwField model_fields[] = {
      "windows are fixed chunks of the sequence: a token sees its own chunk alone", NULL},
     {"attention_sinks", "", TW_BOOLEAN, 0, 0, "false", ROW(attention_sinks),
      "softmax has a learned weight a head besides", NULL},
+    {"query_key_norms", "", TW_BOOLEAN, 0, 0, "false", ROW(query_key_norms),
+     "queries and keys are normed beside the rotation", NULL},
     {"full_layers", "1", TW_INTEGER, 0, 1000, NULL, ROW(full_layers), "layers with full attention", NULL},
     {"positions", "1", TW_INTEGER, 1, 1 << 30, NULL, ROW(positions), "longest context", NULL},
     {"parameters", "1", TW_REAL, 1e6, 1e14, NULL, ROW(parameters), "weights, as published or counted", NULL},

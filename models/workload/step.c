@@ -342,6 +342,7 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
     t->compose.domains = tw_at_least_one(spec->domains);
     t->compose.host_experts = spec->host_experts;
     t->compose.fused_bytes = spec->fused_bytes;
+    t->compose.apart = spec->apart;
     t->two_batch = spec->two_batch;
     t->compose.moe_imbalance = spec->moe_imbalance;
     // shares of its own: on top of balanced routing

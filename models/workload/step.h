@@ -141,6 +141,19 @@ typedef enum TwMemoryProfile {
     TW_PROFILES
 } TwMemoryProfile;
 
+// What an engine leaves to kernels of their own that the kernel before could do as well: quantisation of activations to
+// per-tensor fp8 and nvfp4 behind norms, behind sums that norm, behind SiLU and behind attention; the append to the
+// cache behind the rotation.
+typedef enum TwApart {
+    TW_APART_NORM = 1,
+    TW_APART_SUM = 2,
+    TW_APART_SILU = 4,
+    TW_APART_ATTENTION = 8,
+    TW_APART_APPEND = 16,
+    TW_APART_ALL = 31
+} TwApart;
+extern const char *const tw_apart_names[];    // in that order, up to NULL
+
 // Host time of a kernel outside of graphs: launched by Python through PyTorch, and by an engine in C++.
 extern const double tw_launch_s, tw_launch_compiled_s;
 
@@ -179,6 +192,7 @@ typedef struct TwStepSpec {
     int graph_most;               // most tokens of a rank that are captured; 0: all decodes, and 512 beside prompts
     TwCollectives collectives;    // what sums over tensor-parallel ranks
     double fused_bytes;           // sums of at most so many bytes add the residual and norm in the same kernel; 0: none
+    unsigned apart;               // of TwApart; 0: none
     double memory_fraction;       // of device memory that weights, KV, activations and the engine may fill (0.90)
     bool static_memory;           // the fraction is of what set-up leaves, for weights and KV alone, as SGLang counts
     TwMemoryProfile profile;      // without static_memory: whose measure of what is kept

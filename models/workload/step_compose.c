@@ -134,17 +134,69 @@ typedef struct Out {
     bool unaligned;
 } Out;
 
+// Sums over ranks that the residual and the norm behind them are in the kernel of: two a layer.
+static bool sums_norm(const TwCompose *c, double tokens)
+{
+    return c->tp > 1.0 && c->ranks < 2.0 && 2.0 * tokens * (double)c->model->hidden <= c->fused_bytes;
+}
+
+const char *const tw_apart_names[] = {"norm", "sum", "silu", "attention", "append", NULL};
+
+// Types whose quantisation engines fuse or not; that by blocks is a kernel of its own.
+static bool quantised(TwNumber number) { return number == TW_FP8 || number == TW_FP4; }
+
+// Whether what is behind such a kernel is quantised apart from it.
+static bool apart(const TwCompose *c, unsigned behind, double tokens)
+{
+    if (behind == TW_APART_NORM && sums_norm(c, tokens)) behind = TW_APART_SUM;
+    return (c->apart & behind) != 0;
+}
+
+// Bytes that an element takes which such a kernel leaves to products of this type.
+static double left_bytes(const TwCompose *c, unsigned behind, TwNumber number, double tokens)
+{
+    double wide = tw_number_bytes(TW_BF16);
+    if (!quantised(number) || c->quantises || apart(c, behind, tokens)) return wide;
+    return (1.0 - c->bf16_share) * tw_number_bytes(number) + c->bf16_share * wide;
+}
+
+// What a product's activations come from.
+static unsigned behind_of(const char *name)
+{
+    static const struct {
+        const char *name;
+        unsigned behind;
+    } of[] = {{"qkv", TW_APART_NORM},
+              {"mlp up", TW_APART_NORM},
+              {"shared expert up", TW_APART_NORM},
+              {"q and kv down", TW_APART_NORM},
+              {"mlp down", TW_APART_SILU},
+              {"shared expert down", TW_APART_SILU},
+              {"attention output", TW_APART_ATTENTION}};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        if (strcmp(name, of[i].name) == 0) return of[i].behind;
+    return 0;
+}
+
+bool tw_compose_quantised_apart(const TwCompose *c, const char *name, double tokens)
+{
+    return apart(c, behind_of(name), tokens);
+}
+
 static void product(const Out *out, const char *name, double times, TwNumber number, double m, double n, double k)
 {
     if (times <= 0.0) return;
-    TwKernelShape shape = {
-        .op = TW_KERNEL_GEMM, .engine = out->compose->dense, .number = number, .m = m, .n = n, .k = k};
-    TwKernelCost cost = tw_kernel_query(out->compose->kernels, &shape);
-    // engines fuse the quantisation into the kernel before; a quarter of the measured time stays whatever it was
-    double elements = out->compose->quantises ? 1.0 : m * k;
-    double apart = fmin(tw_kernel_quantise_s(out->compose->kernels, shape.engine, number, elements), 0.75 * cost.t_s);
-    tw_kernel_stretch(&cost, (cost.t_s - apart) / cost.t_s);
-    if (out->unaligned && m > 16.0) tw_kernel_stretch(&cost, tw_kernel_unaligned(out->compose->kernels, number, m));
+    const TwCompose *c = out->compose;
+    TwKernelShape shape = {.op = TW_KERNEL_GEMM, .engine = c->dense, .number = number, .m = m, .n = n, .k = k};
+    TwKernelCost cost = tw_kernel_query(c->kernels, &shape);
+    // what the rows hold beside the product is fused into the kernel before, but where the engine runs it by itself; a
+    // quarter of the measured time stays whatever it was
+    double elements = c->quantises ? 1.0 : m * k;
+    double held = tw_kernel_quantise_s(c->kernels, shape.engine, number, elements), kept = 0.0;
+    if (quantised(number) && !c->quantises && tw_compose_quantised_apart(c, name, out->tokens))
+        kept = tw_kernel_quantise_pass_s(c->kernels, number, elements);
+    tw_kernel_stretch(&cost, (cost.t_s - fmin(held - kept, 0.75 * cost.t_s)) / cost.t_s);
+    if (out->unaligned && m > 16.0) tw_kernel_stretch(&cost, tw_kernel_unaligned(c->kernels, number, m));
     out->emit(out->context, name, times, &cost);
 }
 
@@ -196,24 +248,46 @@ static TwMove all_reduce(const TwCompose *c, const char *name, double times, dou
     return (TwMove){name, TW_MOVE_REDUCE, times, c->tp, bytes, 2.0 * (c->tp - 1.0) / c->tp};
 }
 
-// Sums over ranks that the residual and the norm behind them are in the kernel of: two a layer.
-static bool sums_norm(const TwCompose *c, double tokens)
+// Kernels of their own; of those that sums are in the kernel of, what they read and write is left.
+static void norm(const Out *out, double times, bool summed, double left)
 {
-    return c->tp > 1.0 && c->ranks < 2.0 && 2.0 * tokens * (double)c->model->hidden <= c->fused_bytes;
+    if (times <= 0.0) return;
+    const TwKernelModel *kernels = out->compose->kernels;
+    TwOpCost op = tw_op_norm(out->tokens, (double)out->compose->model->hidden, left);
+    TwKernelShape shape = {.op = TW_KERNEL_GLUE, .read = op.bytes}, none = {.op = TW_KERNEL_GLUE};
+    TwKernelCost cost = tw_kernel_query(kernels, &shape);
+    if (summed) tw_kernel_stretch(&cost, fmax(1.0 - tw_kernel_query(kernels, &none).t_s / cost.t_s, 0.0));
+    out->emit(out->context, "norm", times, &cost);
 }
 
-// Those apart are kernels of their own; of the others what they read and write is left.
+// One before attention, one behind it and the last; the first of all is behind no sum.
 static void norms(const Out *out)
 {
     const TwCompose *c = out->compose;
-    double all = 2.0 * layers_of(c, c->model->layers) + 1.0, fused = sums_norm(c, out->tokens) ? all - 1.0 : 0.0;
-    TwOpCost op = tw_op_norm(out->tokens, (double)c->model->hidden, 2.0);
-    glue(out, "norm", all - fused, op);
-    if (fused <= 0.0) return;
-    TwKernelShape shape = {.op = TW_KERNEL_GLUE, .read = op.bytes}, none = {.op = TW_KERNEL_GLUE};
-    TwKernelCost cost = tw_kernel_query(c->kernels, &shape);
-    tw_kernel_stretch(&cost, fmax(1.0 - tw_kernel_query(c->kernels, &none).t_s / cost.t_s, 0.0));
-    out->emit(out->context, "norm", fused, &cost);
+    bool summed = sums_norm(c, out->tokens);
+    double first = summed ? 1.0 : 0.0, layers = layers_of(c, c->model->layers);
+    // routers and the head read bf16
+    const double wide = tw_number_bytes(TW_BF16);
+    double left[] = {left_bytes(c, TW_APART_NORM, c->projection, out->tokens),
+                     left_bytes(c, TW_APART_NORM, c->linear, out->tokens), wide};
+    double times[] = {layers - first, layers_of(c, c->model->dense_layers), layers_of(c, c->model->moe_layers) + 1.0};
+    for (int i = 1; i < 3; i++)
+        for (int j = 0; j < i; j++)
+            if (left[j] == left[i]) times[j] += times[i], times[i] = 0.0;
+    norm(out, first, false, left[0]);
+    for (int i = 0; i < 3; i++) norm(out, times[i], summed, left[i]);
+}
+
+// Of queries and keys, and the append of what is cached.
+static void rotation(const Out *out, double times, double query, double key, double value)
+{
+    double n = out->tokens;
+    if (!(out->compose->apart & TW_APART_APPEND)) {
+        glue(out, "rope and cache append", times, tw_op_rope(n, query, key, value, 2.0));
+        return;
+    }
+    glue(out, "rope", times, tw_op_rope(n, query, key, 0.0, 2.0));
+    glue(out, "cache append", times, tw_op_rope(n, 0.0, key, value, 2.0));
 }
 
 static void projections_gqa(const Out *out)
@@ -224,8 +298,9 @@ static void projections_gqa(const Out *out)
     double q = (double)(m->heads * m->head_dim) / tp;
     double kv = fmax((double)m->kv_heads / tp, 1.0) * (double)m->head_dim;
     gemm(out, "qkv", layers, out->compose->projection, n, q + 2.0 * kv, hidden);
+    if (m->query_key_norms) glue(out, "query and key norms", layers, tw_op_rope(n, q, kv, 0.0, 2.0));
     if (!tw_kernel_attention_ropes(out->compose->kernels, out->compose->attention, out->compose->cache))
-        glue(out, "rope and cache append", layers, tw_op_rope(n, q, kv, kv, 2.0));
+        rotation(out, layers, q, kv, kv);
     gemm(out, "attention output", layers, out->compose->output, n, hidden, q);
 }
 
@@ -243,9 +318,11 @@ static void projections_mla(const Out *out)
     } else {
         gemm(out, "q and kv down", layers, number, n, q_wide + latent, hidden);
     }
+    // of both latents, side by side
+    glue(out, "query and key norms", layers, tw_op_rope(n, q_rank + kv_rank, 0.0, 0.0, 2.0));
     // absorbed into queries and outputs of decode, or expanding keys and values of prefill: the same work
     gemm(out, "kv up", layers, number, n, heads * (double)(m->nope_dim + m->v_dim), kv_rank);
-    glue(out, "rope and cache append", layers, tw_op_rope(n, q_wide, latent, 0.0, 2.0));
+    rotation(out, layers, q_wide, latent, 0.0);
     gemm(out, "attention output", layers, out->compose->output, n, hidden, heads * (double)m->v_dim);
 }
 
@@ -253,7 +330,7 @@ static void mlp(const Out *out, const char *up, const char *down, double times, 
 {
     double n = out->tokens, hidden = (double)out->compose->model->hidden;
     gemm(out, up, times, out->compose->linear, n, 2.0 * inter, hidden);
-    glue(out, "silu", times, tw_op_silu(n, inter, 2.0));
+    glue(out, "silu", times, tw_op_silu(n, inter, left_bytes(out->compose, TW_APART_SILU, out->compose->linear, n)));
     gemm(out, down, times, out->compose->linear, n, hidden, inter);
 }
 

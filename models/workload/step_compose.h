@@ -1,11 +1,11 @@
 // The kernels of one iteration of a transformer on one GPU of the replica, the busiest.
 //
-// Per layer: norm, QKV GEMM, RoPE and cache append, attention, output GEMM, all-reduce, norm, gate and up GEMM, SiLU,
-// down GEMM, all-reduce; experts replace or join the MLP; latent attention has its own projections. Once: embedding,
-// final norm, head, sampler. Attention ranks each compute their own sequences; their tokens meet in the experts, which
-// lie over all GPUs: dispatch and combine take the place of the all-reduce. With stages the batch is dealt into as many
-// parts, which follow each other: an iteration takes as long as one part takes through all layers. Left out: router
-// bias, speculative tokens.
+// Per layer: norm, QKV GEMM, norms of queries and keys where the model has them, RoPE and cache append, attention,
+// output GEMM, all-reduce, norm, gate and up GEMM, SiLU, down GEMM, all-reduce; experts replace or join the MLP; latent
+// attention has its own projections. Once: embedding, final norm, head, sampler. Attention ranks each compute their own
+// sequences; their tokens meet in the experts, which lie over all GPUs: dispatch and combine take the place of the
+// all-reduce. With stages the batch is dealt into as many parts, which follow each other: an iteration takes as long as
+// one part takes through all layers. Left out: router bias, speculative tokens.
 #pragma once
 
 #include "models/workload/kernel_model.h"
@@ -37,6 +37,7 @@ typedef struct TwCompose {
     const double *comm_bytes, *comm_s;
     bool comm_measured;
     double fused_bytes;    // of a sum that its kernel norms as well, at most
+    unsigned apart;        // of TwApart
     TwCurve gather, scatter, dispatch, combine, send;
     double link_bytes_s;
 } TwCompose;
@@ -83,6 +84,8 @@ double tw_compose_curve_s(const TwCompose *compose, const TwCurve *curve, double
 // Called once a kernel: `times` launches of `cost` each.
 typedef void TwEmit(void *context, const char *name, double times, const TwKernelCost *cost);
 
+// Whether a product's activations come to its type in a kernel of their own.
+bool tw_compose_quantised_apart(const TwCompose *compose, const char *name, double tokens);
 // All that depends on the tokens n of a rank in an iteration but what tw_compose_experts does; unaligned: n is no
 // multiple of 16.
 void tw_compose_dense(const TwCompose *compose, double tokens, bool unaligned, TwEmit *emit, void *context);

@@ -8,27 +8,29 @@ const double tw_launch_s = 26e-6, tw_launch_compiled_s = 5e-6, tw_launch_gap_s =
 
 typedef struct Count {
     const TwCompose *compose;
-    double launches;
+    double tokens, launches;
 } Count;
 
 // Activations are brought to this type before they are multiplied.
 static bool quantised(TwNumber number) { return number != TW_BF16 && !tw_number_mixed(number); }
 
-// Kernels of one operator: vLLM turns and appends apart, quantises before each product, and deals, multiplies twice,
-// activates and sums for experts (fused_moe.py).
-static double kernels_of(const TwCompose *c, const char *name, const TwKernelCost *cost)
+// Kernels of one operator: vLLM quantises before each product of blocks, others where they do so apart, and vLLM deals,
+// multiplies twice, activates and sums for experts (fused_moe.py).
+static double kernels_of(const TwCompose *c, const char *name, const TwKernelCost *cost, double tokens)
 {
-    bool vllm = c->dense == TW_ENGINE_VLLM;
     if (cost->op == TW_KERNEL_MOE) return quantised(c->expert) ? 7.0 : 5.0;
+    bool vllm = c->dense == TW_ENGINE_VLLM;
     if (strcmp(name, "rope and cache append") == 0) return vllm ? 2.0 : 1.0;
     bool whole = strcmp(name, "router") == 0 || strcmp(name, "head") == 0;
-    return cost->op == TW_KERNEL_GEMM && vllm && quantised(c->linear) && !whole ? 2.0 : 1.0;
+    if (cost->op != TW_KERNEL_GEMM || !quantised(c->linear) || whole) return 1.0;
+    bool blocks = vllm && c->linear == TW_FP8_BLOCK;
+    return blocks || tw_compose_quantised_apart(c, name, tokens) ? 2.0 : 1.0;
 }
 
 static void count_kernel(void *context, const char *name, double times, const TwKernelCost *cost)
 {
     Count *count = context;
-    count->launches += times * kernels_of(count->compose, name, cost);
+    count->launches += times * kernels_of(count->compose, name, cost, count->tokens);
 }
 
 static double layers_of(const TwCompose *c) { return (double)c->model->layers * c->stage_excess; }
@@ -37,7 +39,7 @@ double tw_launches(const TwCompose *c)
 {
     // the same operators at any number of tokens; attention takes prompts and decodes in one launch
     const double any = 64.0;
-    Count count = {c, layers_of(c)};
+    Count count = {c, any, layers_of(c)};
     tw_compose_dense(c, any, false, count_kernel, &count);
     tw_compose_experts(c, any, count_kernel, &count);
     tw_compose_logits(c, any, count_kernel, &count);
@@ -47,7 +49,8 @@ double tw_launches(const TwCompose *c)
 // A replay, the append to the cache and the attention of each layer; logits and sampler are outside.
 double tw_piece_launches(const TwCompose *c)
 {
-    Count count = {c, 3.0 * layers_of(c)};
-    tw_compose_logits(c, 64.0, count_kernel, &count);
+    const double any = 64.0;
+    Count count = {c, any, 3.0 * layers_of(c)};
+    tw_compose_logits(c, any, count_kernel, &count);
     return count.launches;
 }

@@ -61,6 +61,8 @@ expect 2 "--kernels does nothing with a model without experts" "$TOKENWORKS" ser
 expect 2 "--graph-most does nothing with --graphs none" "$TOKENWORKS" step --chip h200 --model llama-3.1-8b --decode 1x1 --graphs none --graph-most 8
 expect 2 "--collectives does nothing with --tp 1" "$TOKENWORKS" step --chip h200 --model llama-3.1-8b --decode 1x1 --collectives nccl
 expect 2 "--fused-sums does nothing with --dp above 1" "$TOKENWORKS" step --chip h200 --model qwen3-30b-a3b --tp 2 --dp 2 --decode 1x1 --fused-sums 1
+expect 2 "--apart norm,silo: silo is none of norm, sum, silu, attention, append" "$TOKENWORKS" step --chip h200 --model llama-3.1-8b --decode 1x1 --apart norm,silo
+expect 2 "--apart norm,: " "$TOKENWORKS" step --chip h200 --model llama-3.1-8b --decode 1x1 --apart norm,
 expect 2 "--fused-sums -1" "$TOKENWORKS" step --chip h200 --model llama-3.1-8b --tp 2 --decode 1x1 --fused-sums -1
 expect 2 "--graphs whole: " "$TOKENWORKS" step --chip h200 --model llama-3.1-8b --decode 1x1 --graphs whole
 expect 2 "--launch-time -1" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 1 --launch-time -1

@@ -195,6 +195,34 @@ static void fused_sums(void)
     }
 }
 
+// What releases leave to kernels of their own.
+static void kernels_apart(void)
+{
+    const unsigned norm = TW_APART_NORM, silu = TW_APART_SILU, vllm = TW_APART_ATTENTION | TW_APART_APPEND;
+    const struct {
+        const char *release, *precision;
+        unsigned apart;
+    } of[] = {{"trtllm:0.17", "fp8", 0u},
+              {"trtllm:0.19", "fp4", silu},
+              {"trtllm:1.0", "fp8", norm | silu},
+              {"trtllm:1.1", "fp8", norm},
+              {"trtllm", "fp4", norm | silu},
+              {"vllm:0.9", "fp8", vllm | norm | silu},
+              {"vllm:0.10", "fp8", vllm},
+              {"vllm:0.16", "fp4", vllm | norm | silu},
+              {"vllm", "fp4", vllm | norm},
+              {"vllm", "bf16", vllm},
+              {"sglang", "fp8", TW_APART_ALL & ~(unsigned)TW_APART_APPEND},
+              {"ideal", "fp8", 0u}};
+    TwRelease r;
+    TwError error;
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        const TwServed served = {.precision = of[i].precision, .tensor = 1};
+        CHECK(tw_release_find(of[i].release, &r, &error));
+        CHECK(tw_engine_defaults(&r, &served).apart == of[i].apart);
+    }
+}
+
 static double experts_s(const TwStepModel *step)
 {
     TwStepPart part[PARTS];
@@ -298,6 +326,7 @@ int main(void)
     releases();
     batches_ahead();
     fused_sums();
+    kernels_apart();
     engines_by_name();
     windows();
     return check_failures != 0;
