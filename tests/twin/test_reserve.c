@@ -57,8 +57,9 @@ int main(void)
     // no first token is late where KV is not waited for; where it is, six prompts at each of eight wait with it
     CHECK(none.first_s < 2.0 * plenty.first_s && first.first_s > 10.0 * plenty.first_s);
     CHECK(first.held > 36.0 && first.held <= 48.0);
-    // Little: those that are held come and go at the rate of the decodes, of 200 tokens each
-    CHECK_WITHIN(first.held_s * first.tokens_s / 200.0, first.held, 6.0);
+    // Little: those that are held come and go at the rate of the decodes, of 200 tokens each; at the end of the run they
+    // are as many as at any moment, one a replica more or less
+    CHECK_WITHIN(first.held_s * first.tokens_s / 200.0, first.held, 8.0);
     CHECK(plenty.held_s < 0.01);
     CHECK(memcmp(&first, &same, sizeof first) == 0);
     CHECK(dark.tokens_s < first.tokens_s);
