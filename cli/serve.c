@@ -250,6 +250,41 @@ static bool set_lengths(const TwOptions *o, TwServeSpec *s, int *status)
     return true;
 }
 
+void tw_cli_told_dropped(const TwTrace *trace)
+{
+    int64_t dropped = trace ? trace->dropped_no_input + trace->dropped_no_output + trace->dropped_bad : 0;
+    if (dropped > 0)
+        printf("%lld rows of the trace are left out: %lld without input, %lld without output, %lld unreadable\n",
+               (long long)dropped, (long long)trace->dropped_no_input, (long long)trace->dropped_no_output,
+               (long long)trace->dropped_bad);
+}
+
+// The longest context of the model; 0: its part cannot be read, which is told when it is deployed.
+static int64_t positions_of(const TwOptions *o)
+{
+    TwModelRow model;
+    TwConfig *config = NULL;
+    TwError error;
+    int64_t positions =
+        tw_load_part(&tw_model_kind, o->serving[TW_ON_MODEL], &model, &config, &error) ? model.positions : 0;
+    if (config) tw_config_destroy(config);
+    return positions;
+}
+
+// Of the rows that are sent, as far as the model takes them.
+static void trace_means(const TwTrace *trace, int64_t positions, TwServeSpec *s)
+{
+    double input = 0.0, output = 0.0;
+    int64_t rows = trace->rows;
+    if (s->requests > 0) rows = (int64_t)fmin((double)rows, (double)s->requests * s->replicas);
+    for (int64_t i = 0; i < rows; i++) {
+        int32_t in = trace->input_tokens[i], out = trace->output_tokens[i];
+        (void)tw_traffic_cut(positions, &in, &out);
+        input += in, output += out;
+    }
+    s->input_mean = input / (double)rows, s->output_mean = output / (double)rows;
+}
+
 static bool set_load(const TwOptions *o, TwServeSpec *s, TwTrace **trace, int *status)
 {
     int64_t replicas;
@@ -292,10 +327,7 @@ static bool set_load(const TwOptions *o, TwServeSpec *s, TwTrace **trace, int *s
         s->kind = TW_LOAD_TRACE;
         s->trace = *trace;
         s->context_tokens = 0;
-        double input = 0.0, output = 0.0;
-        for (int64_t i = 0; i < (*trace)->rows; i++)
-            input += (*trace)->input_tokens[i], output += (*trace)->output_tokens[i];
-        s->input_mean = input / (double)(*trace)->rows, s->output_mean = output / (double)(*trace)->rows;
+        trace_means(*trace, positions_of(o), s);
     } else {
         s->kind = given                                             ? TW_LOAD_OPEN
                   : s->concurrency > 0.0 || o->serving[TW_ON_SWEEP] ? TW_LOAD_CLOSED
@@ -343,7 +375,9 @@ static void head(const TwRelease *release, const TwDeploySpec *spec, const TwDep
         printf("; sums over tensor-parallel ranks: %s",
                spec->collectives == TW_COLLECTIVES_AUTO ? "the fastest" : tw_collectives_names[spec->collectives]);
     printf("\n");
-    printf("requests of %.0f input and %.0f output tokens on average\n\n", s->input_mean, s->output_mean);
+    printf("requests of %.0f input and %.0f output tokens on average\n", s->input_mean, s->output_mean);
+    tw_cli_told_dropped(s->trace);
+    printf("\n");
 }
 
 // Mean and quantiles; where there are none (answers of one token have no time per token) a dash.

@@ -1,5 +1,6 @@
 #include "cli/serve_fleet.h"
 #include "sim/config.h"
+#include "sim/digits.h"
 #include "sim/json.h"
 #include "twin/fleet.h"
 
@@ -222,7 +223,10 @@ static void print_text(const TwDeploySpec *spec, const TwDeploy *d, const TwFlee
            d->gpus, d->chip.title);
     if (f->prefills > 0) printf(" and %d for prompts", f->prefills);
     if (f->prefill) printf(" of %d %s", f->prefill->gpus, f->prefill->chip.title);
-    printf(", %s; %g h, the first %g s left out of latencies\n\n", f->router, r->span_s / 3600.0, f->warmup_s);
+    char lasted[32];
+    printf(", %s; %s, the first %g s left out of latencies\n", f->router, tw_span_text(lasted, r->span_s), f->warmup_s);
+    tw_cli_told_dropped(f->serve->trace);
+    printf("\n");
     printf("  output        %12.1f tokens/s    %10.1f a GPU\n", h.output_s, h.per_gpu);
     printf("  requests      %12.3f a second    %10s %% within %g s and %g ms a token\n", h.requests_s,
            column(text[0], "%.2f", 100.0 * h.good), f->ttft_slo_s, 1e3 * f->tpot_slo_s);

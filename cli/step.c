@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PARTS = 48 };
+enum { PARTS = 48, MOST_SEQUENCES = 131072, SEQUENCES_OF_RANK = 8192 };
 
 typedef struct Asked {
     int64_t decodes, context, prompts, tokens, history;
@@ -19,7 +19,7 @@ static bool read_pair(const char *name, const char *text, int64_t *count, int64_
     if (!text) return true;
     char *end;
     *count = strtoll(text, &end, 10);
-    bool good = end != text && *end == 'x' && *count >= 1 && *count <= 8192;
+    bool good = end != text && *end == 'x' && *count >= 1 && *count <= MOST_SEQUENCES;
     if (good) {
         const char *from = end + 1;
         *tokens = strtoll(from, &end, 10);
@@ -32,9 +32,9 @@ static bool read_pair(const char *name, const char *text, int64_t *count, int64_
         good = good && !*end;
     }
     if (!good)
-        fprintf(stderr, "tokenworks: --%s %s: expected %s, as %s\n", name, text,
+        fprintf(stderr, "tokenworks: --%s %s: expected %s, as %s, up to %d of up to %d tokens\n", name, text,
                 history ? "prompts x tokens, or prompts x tokens + history" : "sequences x context",
-                history ? "2x8192 or 2x2048+6144" : "64x4096");
+                history ? "2x8192 or 2x2048+6144" : "64x4096", MOST_SEQUENCES, 1 << 22);
     return good;
 }
 
@@ -161,7 +161,13 @@ static int step_of(const TwOptions *o, TwDeploySpec *deployed)
     // tables reach as far as the step, whatever the engine would make of it
     int tokens = engine.asked ? spec.max_tokens : 8192, sequences = engine.asked ? spec.max_sequences : 512;
     spec.max_tokens = batch.tokens > tokens ? batch.tokens : tokens;
-    spec.max_sequences = a.decodes > sequences ? (int)a.decodes : sequences;
+    int64_t of_rank = (a.decodes + spec.layout.ranks - 1) / spec.layout.ranks;
+    if (of_rank > SEQUENCES_OF_RANK) {
+        fprintf(stderr, "tokenworks: --decode %s: %lld sequences of an attention rank, expected at most %d\n",
+                o->serving[TW_ON_DECODE], (long long)of_rank, SEQUENCES_OF_RANK);
+        return TW_USAGE;
+    }
+    spec.max_sequences = of_rank > sequences ? (int)of_rank : sequences;
     TwDeploy deploy;
     if (!tw_cli_deploy(&deploy, o, &spec, &status)) return status;
     Result result = {.gpus = deploy.gpus};

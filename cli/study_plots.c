@@ -280,6 +280,12 @@ static bool response_grid(TwStudyPlot *p)
                  tw_study_axis(p->study, third, NULL, NULL, NULL, NULL));
     capital(p->title);
     size_t end = strlen(p->subtitle);
+    bool spread = false;
+    for (int k = 0; k < p->plot.series_count; k++)
+        for (int i = 0; i < p->plot.series[k].count; i++) spread = spread || isfinite(p->plot.series[k].half[i]);
+    if (spread)
+        end += (size_t)snprintf(p->subtitle + end, sizeof p->subtitle - end, "; whiskers: 95 %% interval of %d seeds",
+                                tw_study_replicates(p->study));
     if (p->broken) snprintf(p->subtitle + end, sizeof p->subtitle - end, "; rings: a limit is broken");
     return true;
 }

@@ -25,6 +25,14 @@ static inline char *tw_grouped(char *text, size_t size, double value, const char
     return text;
 }
 
+// "24 h", "5 min", "30 s".
+static inline const char *tw_span_text(char text[32], double seconds)
+{
+    double unit_s = seconds >= 3600.0 ? 3600.0 : seconds >= 60.0 ? 60.0 : 1.0;
+    snprintf(text, 32, "%.6g %s", seconds / unit_s, unit_s > 60.0 ? "h" : unit_s > 1.0 ? "min" : "s");
+    return text;
+}
+
 // The fewest digits that read back to the same bits: 15 are the shortest text wherever they are enough.
 static inline char *tw_shortest(char text[32], double value)
 {

@@ -56,14 +56,6 @@ static void quantiles(FILE *f, const TwReport *r, const char *name, const char *
     fprintf(f, "%s\n", unit);
 }
 
-// "24 h", "5 min", "30 s".
-static const char *span(double seconds, char text[WIDTH])
-{
-    double unit_s = seconds >= 3600.0 ? 3600.0 : seconds >= 60.0 ? 60.0 : 1.0;
-    snprintf(text, WIDTH, "%.6g %s", seconds / unit_s, unit_s > 60.0 ? "h" : unit_s > 1.0 ? "min" : "s");
-    return text;
-}
-
 static void head(FILE *f, const TwReport *r, const TwPlant *plant)
 {
     fprintf(f, "%s\n", plant->title[0] ? plant->title : plant->facility);
@@ -72,10 +64,11 @@ static void head(FILE *f, const TwReport *r, const TwPlant *plant)
                             : plant->pool_count == 0  ? "jobs, no requests"
                             : plant->exact            ? "some cells simulated"
                                                       : "every request simulated";
-    char text[WIDTH];
+    char text[WIDTH], lasted[32];
     fprintf(f, "%s: %lld racks, %lld GPUs; %s from %s; seed %lld; %s", plant->facility,
             plant->rack_count * (long long)plant->run.rack_scale, (long long)plant->gpu_count,
-            span(tw_report_value(r, "simulated_s"), text), plant->start, (long long)plant->run.seed, simulated);
+            tw_span_text(lasted, tw_report_value(r, "simulated_s")), plant->start, (long long)plant->run.seed,
+            simulated);
     if (plant->run.rack_scale > 1) fprintf(f, " %lld", (long long)plant->run.rack_scale);
     fputc('\n', f);
     if (plant->fluid) {

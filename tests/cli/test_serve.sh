@@ -145,6 +145,16 @@ for form in "" "--router least_loaded"; do
     expect 0 "1 requests were cut to the longest context of the model, 131072 tokens" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --trace long.csv $form
     expect 0 '"cut": 1' "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --trace long.csv $form --json
 done
+# rows that say nothing are left out and counted; the mean is of what is sent, as far as the model takes it
+printf 'TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:47.0,500,10\n2023-11-16 18:15:46.0,100000000,5\n2023-11-16 18:15:48.0,0,5\n2023-11-16 18:15:49.0,7,0\n' > odd.csv
+for form in "" "--replicas 2 --router least_loaded"; do
+    expect 0 "2 rows of the trace are left out: 1 without input, 1 without output, 0 unreadable" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --trace odd.csv $form
+done
+expect 0 "requests of 65786 input and 6 output tokens on average" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --trace odd.csv
+# decodes of many ranks, and how many a rank takes
+expect 0 "16384 sequences decode" "$TOKENWORKS" step --chip h100 --model deepseek-v3 --precision fp8_block --dp 64 --ep 64 --decode 16384x100
+expect 2 "20000 sequences of an attention rank, expected at most 8192" "$TOKENWORKS" step --chip h100 --model llama-3.1-8b --decode 20000x1
+expect 2 "up to 131072 of up to 4194304 tokens" "$TOKENWORKS" step --chip h100 --model llama-3.1-8b --decode 200000x1
 # fewer requests than fill and empty a closed loop: measured from the first to the last, as all at once would be
 for requests in 8 64 150; do
     expect 0 "" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 64 --isl 500 --osl 100 --requests $requests --json
