@@ -382,6 +382,20 @@ static void told(void *context, const char *what)
     }
 }
 
+// What is wrong with a --set is wrong in every column.
+static bool told_before(TwErrors *const *errors, const bool *good, int i)
+{
+    TwError mine, other;
+    if (tw_errors_count(errors[i]) == 0) return false;
+    tw_errors_first(errors[i], &mine);
+    for (int k = 0; k < i; k++) {
+        if (good[k] || tw_errors_count(errors[k]) != tw_errors_count(errors[i])) continue;
+        tw_errors_first(errors[k], &other);
+        if (strcmp(mine.file, other.file) == 0 && strcmp(mine.text, other.text) == 0) return true;
+    }
+    return false;
+}
+
 int tw_command_site(const TwOptions *o)
 {
     TwSiteInput in;
@@ -417,8 +431,8 @@ int tw_command_site(const TwOptions *o)
     for (int i = 0; i < count; i++) {
         if (good[i]) list[shown++] = sites[i];
         if (!good[i]) status = TW_BAD_INPUT;
-        if (!good[i] && !tw_cli_stop) tw_errors_print(errors[i], TW_ERRORS_SHOWN, stderr);
-        tw_errors_destroy(errors[i]);
+        if (!good[i] && !tw_cli_stop && !told_before(errors, good, i))
+            tw_errors_print(errors[i], TW_ERRORS_SHOWN, stderr);
     }
     const Page page = {list, shown, &in};
     if (shown > 0 && !tw_cli_stop && o->json) print_json(&page);
@@ -426,7 +440,7 @@ int tw_command_site(const TwOptions *o)
     TwError error = {0};
     for (int i = 0; i < shown && o->out && !tw_cli_stop && status == TW_DONE; i++)
         if (!write_site(&list[i], &in, o->out, &error)) status = tw_cli_fail(&error);
-    for (int i = 0; i < count; i++) tw_site_free(&sites[i]);
+    for (int i = 0; i < count; i++) tw_errors_destroy(errors[i]), tw_site_free(&sites[i]);
     if (tw_cli_stop) raise(tw_cli_stop);
     return status;
 }

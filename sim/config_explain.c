@@ -3,6 +3,7 @@
 #include "sim/config_inner.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct Explain {
@@ -115,18 +116,42 @@ static void explain(void *context, const TwNode *node, int field)
     to->last = now, to->node = node;
 }
 
-// The kind of group that a path names; NULL: none. "." is the whole file.
-static const TwKind *kind_at(const TwKind *kind, const char *path)
+// Whether a word of a path names an entry of a list, all copies of one, or a position in it.
+static const TwNode *entry_at(const TwEntries *list, const char *word, size_t length)
 {
+    char *end;
+    long position = strtol(word + (*word == '['), &end, 10);
+    bool number = end > word && end + (*word == '[') == word + length;
+    for (int i = 0; i < list->count; i++) {
+        const TwNode *node = list->nodes[i];
+        const char *names[] = {node->name, node->written_name};
+        for (int k = 0; k < TW_COUNT(names); k++)
+            if (names[k] && strlen(names[k]) == length && memcmp(names[k], word, length) == 0) return node;
+        if (number && i == position) return node;
+    }
+    return NULL;
+}
+
+// The kind of group that a path names, through the entries of lists or past them; NULL: none. "." is the whole file.
+static const TwKind *kind_at(const TwNode *node, const char *path)
+{
+    const TwKind *kind = node->kind;
+    const TwEntries *list = NULL;    // whose entry may be named next
     if (strcmp(path, ".") == 0) return kind;
     for (size_t length; *path && kind; path += length + (path[length] == '.')) {
         const TwKind *below = NULL;
+        const TwNode *inside = NULL;
+        const TwEntries *entries = NULL;
         length = strcspn(path, ".");
         for (int i = 0; i < kind->child_count; i++) {
             const char *name = kind->children[i].name;
-            if (strlen(name) == length && memcmp(name, path, length) == 0) below = kind->children[i].kind;
+            if (strlen(name) != length || memcmp(name, path, length) != 0) continue;
+            below = kind->children[i].kind;
+            if (node && kind->children[i].shape >= TW_LIST) entries = &node->lists[i];
+            if (node && kind->children[i].shape < TW_LIST) inside = node->groups[i];
         }
-        kind = below;
+        if (!below && list && (inside = entry_at(list, path, length))) below = inside->kind;
+        kind = below, node = inside, list = entries;
     }
     return kind;
 }
@@ -155,7 +180,7 @@ static void print_kind(const TwKind *kind, const char *path, FILE *stream)
 bool tw_config_explain(const TwConfig *config, const char *path, FILE *stream, TwError *error)
 {
     Explain to = {.config = config, .stream = stream};
-    const TwKind *kind = kind_at(config->root->kind, path);
+    const TwKind *kind = kind_at(config->root, path);
     char problem[512];
     if (kind) {
         print_kind(kind, path, stream);

@@ -311,8 +311,10 @@ static bool read_base(Sizing *s)
     }
     if (tw_node_entries(workload, "pools") > 0 || tw_node_entries(workload, "classes") > 0 || base->pool_count != 1 ||
         !isfinite(base->pools[0].rate_s)) {
-        tw_errors_add(s->errors, in->path, 0, 0,
-                      "workload.arrival.rate_s: a site needs one pool with a rate of its own, which it searches");
+        tw_errors_add(
+            s->errors, in->path, 0, 0,
+            "workload.arrival.rate_s: a site needs one pool with a rate of its own, which it searches; of classes and "
+            "several pools a study with a threshold finds the most (docs/sites.md, Agents)");
         return false;
     }
     // a run still filling looks saturated

@@ -246,6 +246,9 @@ static void served(FILE *f, const TwReport *r, const TwPlant *plant)
     fprintf(f, "tokens and requests\n");
     line(f, r, "output", "tokens.output_per_s", 1.0, "tokens/s", "");
     line(f, r, "input", "tokens.input_per_s", 1.0, "tokens/s", "");
+    if (tw_report_value(r, "serving.prefix_hit_share") > 0.0)
+        line(f, r, "  found in caches", "serving.prefix_hit_share", 100.0, "%",
+             "of prompt tokens looked up on the GPUs");
     line(f, r, "output per IT MW", "tokens.output_per_s_per_mw_it", 1.0, "tokens/s/MW", "racks at AC, fabric");
     line(f, r, "energy", "tokens.joules_per_output_token_utility", 1.0, "J/token", "utility energy per output token");
     money(f, r, "tokens.usd_per_million_output_tokens");
@@ -507,6 +510,8 @@ static void known(FILE *f, const TwReport *r, const TwPlant *plant)
     const TwNode *site = tw_node_group(tw_config_root(plant->config), "site");
     if (tw_node_group(site, "design_day")) fprintf(f, "  weather: every day is the design day of the site\n");
     if (tw_node_group(site, "heat_wave")) fprintf(f, "  weather: with the heat wave of the site\n");
+    if (plant->site.weather[0] && !tw_node_group(site, "design_day"))
+        fprintf(f, "  weather: a year from %s (%s)\n", plant->site.weather, plant->weather->name);
     if (plant->weather->generated)
         fprintf(f, "  weather: generated from the climate of %s (docs/thermal.md says how well)\n",
                 plant->weather->name);

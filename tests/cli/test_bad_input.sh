@@ -40,6 +40,12 @@ for command in "serve --chip gb300 --model deepseek-v3 --sweep" "view $dps --at 
     expect 2 "x.bmp: unknown kind of picture; known: .png, .svg, .pdf" "$TOKENWORKS" $command --screenshot x.bmp
     [ ! -s out.txt ] || fail "$command: $(head -2 out.txt) before a picture is refused"
 done
+# what may stand in a group is told of an entry too, by name, copy and position
+for at in power.utility power.pdu power.pdu2 power.0 'power.[0]'; do
+    expect 0 "how fast a load target may move" "$TOKENWORKS" check "$dps" --explain "$at"
+done
+expect 0 "share of the rack's heat that goes to liquid" "$TOKENWORKS" check "$dps" --explain racks.a2.cooling
+for at in power.utilty power.pdu5 power.7; do expect 2 "" "$TOKENWORKS" check "$dps" --explain $at; done
 # a word that others use: of one that is there, or of one that only entries of lists have
 for word in count units; do
     expect 3 "did you mean cooling.plant.unit_count?" "$TOKENWORKS" check "$dps" --set cooling.plant.$word=2

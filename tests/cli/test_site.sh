@@ -26,6 +26,10 @@ expect 0 "output tokens/s per MW" "$TOKENWORKS" report full.h5
 
 # by the power that the load asks for, at half of it, as text
 sanitized || expect 0 "power under load" $site --mw 0.3 --by load --load 0.5 -q
+# what is wrong in every column is told once; classes are not searched, but it is said what does
+expect 3 "did you mean site?" "$TOKENWORKS" site --mw 1 --set sites=oslo -q
+[ "$(grep -c 'sites: unknown setting' err.txt)" = 1 ] || fail "the same error of every column: $(cat err.txt)"
+expect 3 "a study with a threshold finds the most" "$TOKENWORKS" site agentic --mw 1 -q
 expect 3 "not one rack" $site --mw 0.08
 sanitized || expect 3 "of them keep the service levels" $site --mw 0.3 --set workload.tpot_slo_ms=5.0
 expect 3 "one pool with a rate" "$TOKENWORKS" site mixed_hall --mw 10 -q
