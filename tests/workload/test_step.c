@@ -423,6 +423,8 @@ static void kernels_of_their_own(void)
     }
     CHECK_NEAR(all_s, more_s, 1e-9);
     tw_step_destroy(fused);
+    // of blocks the rows hold it, and keep it
+    f.spec.dense = f.spec.engine = TW_ENGINE_TRTLLM;
     static const char *const unfused[] = {"bf16", "fp8_block", "w4a16"};
     for (size_t i = 0; i < sizeof unfused / sizeof *unfused; i++) {
         f.spec.precision = unfused[i];
