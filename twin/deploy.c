@@ -425,7 +425,8 @@ static bool make_step(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error
                        .sampler = spec->sampler,
                        .mixed = spec->mixed,
                        .prompt = spec->prompt,
-                       .plain_decode = spec->plain_decode};
+                       .plain_decode = spec->plain_decode,
+                       .gate_s = spec->gate_s};
     tw_step_windows(&step, spec->context_tokens, spec->output_tokens, spec->longest_tokens, spec->one_pool);
     if (spec->unified_sinks) step.prompt = tw_prompt_with_sinks(spec->prompt, &deploy->model, &deploy->chip);
     if (!tw_step_transfers(deploy->arena, deploy->network, found ? folder : NULL, (int)deploy->chip.domain_gpus,

@@ -59,6 +59,7 @@ typedef struct TwDeploySpec {
     TwPromptKernel prompt;
     bool unified_sinks;    // auto is triton for attention sinks before Hopper
     bool plain_decode;     // as in TwStepSpec
+    double gate_s;         // as in TwStepSpec
 } TwDeploySpec;
 
 typedef struct TwDeploy {

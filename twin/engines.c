@@ -81,6 +81,7 @@ void tw_served_model(const TwModelRow *model, TwServed *served)
     served->sums_normed = tw_model_is_mla(model) || model->attention_sinks;
     served->mixture = model->experts > 0;
     served->hidden = (double)model->hidden;
+    served->experts = (int)model->experts, served->gate_groups = (int)model->gate_groups;
 }
 
 static bool before(const TwRelease *r, int minor, int patch)
@@ -167,6 +168,19 @@ static void set_vllm(const TwRelease *r, const TwServed *s, TwEngineDefaults *d)
     if (to_0_11_0 && s->hopper && strcmp(s->precision, "mxfp4") == 0) d->mixed = TW_MIXED_MARLIN;
 }
 
+// Experts behind a sigmoid gate with a bias are chosen by PyTorch's top-k, groups first and then experts, with what is
+// compiled around it (biased_grouped_topk_impl), until one kernel does: DeepSeek's since 0.4.6 (pull request 5371,
+// "36us
+// -> 8us"), Kimi's 384 in one group since 0.5.6 (13287), MiniMax's 256 since 0.5.7 (14047, eight kernels before),
+// others in one group since 0.5.15 (29771).
+static double sglang_gate_s(const TwRelease *r, const TwServed *s)
+{
+    bool many = false;
+    if (s->gate_groups > 1) many = before(r, 4, 6);
+    if (s->gate_groups == 1) many = before(r, 5, s->experts == 384 ? 6 : s->experts == 256 ? 7 : 15);
+    return many ? 36e-6 : 0.0;
+}
+
 // Its experts run on kernels of vLLM's descent; no table of its own. It makes the next batch beside the device since
 // 0.4 (lmsys.org/blog/2024-12-04-sglang-v0-4), but its published rates hold the time of a host that is added
 // (docs/validation-history.md, "Tried and not adopted"). Chunks of 8,192 tokens; with 16,384 a rank beyond a node, as
@@ -178,6 +192,7 @@ static void set_sglang(const TwRelease *r, const TwServed *s, TwEngineDefaults *
     d->kernels = d->dense = TW_ENGINE_VLLM;
     bool blackwell = !s->before_hopper && !s->hopper;
     if (before(r, 5, 8) && blackwell && strcmp(s->precision, "bf16") == 0) d->kernels = TW_ENGINE_TRITON;
+    d->gate_s = sglang_gate_s(r, s);
     d->host_step_s = tw_host_step_s, d->host_sequence_s = tw_python_sequence_s;
     // which batch a request is in is as that loop has it (event_loop_overlap of its scheduler.py)
     d->ahead = !before(r, 4, 0) && s->stages < 2;
@@ -281,6 +296,7 @@ void tw_engine_deploy(const TwEngineDefaults *d, TwDeploySpec *spec)
     spec->kv_share = d->kv_share;
     spec->static_memory = d->static_memory, spec->one_pool = d->one_pool;
     spec->plain_decode = d->plain_decode;
+    spec->gate_s = d->gate_s;
     spec->profile = d->profile;
     spec->host_step_s = d->host_step_s, spec->host_sequence_s = d->host_sequence_s;
     spec->async_scheduling = d->async_scheduling;

@@ -38,6 +38,7 @@ typedef struct TwServed {
     bool sums_normed;    // DeepSeek's architecture and gpt-oss: the first that SGLang sums and norms in one kernel
     bool mixture;
     double hidden;
+    int experts, gate_groups;
     const char *precision;
     int tensor, ranks, stages;    // of a replica
 } TwServed;
@@ -49,6 +50,7 @@ typedef struct TwEngineDefaults {
     double memory_fraction;    // 0 with static_memory: by its own rule
     double kv_share;           // of the blocks that fit; 0: all
     bool static_memory, one_pool, plain_decode;
+    double gate_s;    // as in TwStepSpec
     TwMemoryProfile profile;
     double host_step_s, host_sequence_s;
     bool async_scheduling, ahead;     // ahead: as TwEngineSpec has it

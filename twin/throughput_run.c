@@ -48,6 +48,7 @@ static int by_deploy(const void *left, const void *right)
     if (!c) c = (int)a->prompt - (int)b->prompt;
     if (!c) c = (int)a->unified_sinks - (int)b->unified_sinks;
     if (!c) c = (int)a->plain_decode - (int)b->plain_decode;
+    if (!c) c = (a->gate_s > b->gate_s) - (a->gate_s < b->gate_s);
     if (!c) c = (int)a->all_to_all - (int)b->all_to_all;
     if (!c) c = (int)a->deepep_beyond - (int)b->deepep_beyond;
     if (!c) c = a->routing.redundant - b->routing.redundant;

@@ -25,6 +25,8 @@ static const TwField model_fields[] = {
     {"moe_layers", "1", TW_INTEGER, 0, 1000, "0", ROW(moe_layers), "layers with experts", NULL},
     {"experts", "1", TW_INTEGER, 0, 1 << 16, "0", ROW(experts), "routed experts of a layer", NULL},
     {"top_k", "1", TW_INTEGER, 0, 1 << 16, "0", ROW(top_k), "routed experts of a token", NULL},
+    {"gate_groups", "1", TW_INTEGER, 0, 1 << 16, "0", ROW(gate_groups),
+     "groups of experts behind a sigmoid gate with a bias; 0: another gate", NULL},
     {"expert_inter", "1", TW_INTEGER, 0, 1 << 22, "0", ROW(expert_inter), "inner width of a routed expert", NULL},
     {"shared_experts", "1", TW_INTEGER, 0, 64, "0", ROW(shared_experts), "experts that every token uses", NULL},
     {"shared_inter", "1", TW_INTEGER, 0, 1 << 22, "0", ROW(shared_inter), "inner width of a shared expert", NULL},

@@ -327,6 +327,7 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
                              .window_seen = spec->window_seen,
                              .plain_windows = spec->plain_windows || spec->plain_decode,
                              .plain_decode = spec->plain_decode,
+                             .gate_s = spec->gate_s,
                              .tp = tp,
                              .ranks = ranks,
                              .stages = stages,

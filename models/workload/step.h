@@ -202,6 +202,7 @@ typedef struct TwStepSpec {
     double window_seen;       // most tokens that a decode reads in a windowed layer; 0: the window
     bool plain_windows;       // windowed layers decode on a kernel of one query head a block, which shares no reads
     bool plain_decode;        // all layers do
+    double gate_s;            // choosing a layer's experts, where many kernels do it; 0: one kernel
     TwKernelEngine engine;    // whose kernels the experts run on
     TwKernelEngine dense;     // and all else: TensorRT-LLM's, or vLLM's (SGLang's are like them)
     bool training;            // FlashAttention; scales of activations are found on the way, so quantised apart

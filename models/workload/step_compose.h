@@ -23,6 +23,7 @@ typedef struct TwCompose {
     double window_seen;    // most tokens that a decode reads in a windowed layer; 0: the window
     bool plain_windows;    // those decode on a kernel of one query head a block
     bool plain_decode;     // all layers do
+    double gate_s;         // as in TwStepSpec
     TwNumber linear, projection, output, expert, head, cache, prefill;    // number type of each part
     double bf16_share;               // of every product of another type: computed and kept in bf16
     double tp, ranks, stages, ep;    // attention tensor parallel, attention ranks, pipeline stages, expert parallel
