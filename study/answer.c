@@ -165,14 +165,16 @@ static void print_effects(const TwStudy *study, const TwEffects *e, FILE *f)
         }
         break;
     case TW_EFFECT_TORNADO:
-        fprintf(f, "what moves %s most: %s (base %.6g)\n", e->output, name, e->base);
+        char base[48];
+        fprintf(f, "what moves %s most: %s (base %s)\n", e->output, name, readable(e->base, base));
         for (int i = 0; i < shown; i++) {
             const TwEffect *at = &e->list[i];
             char low[64], high[64];
             tw_axis_text(&study->axes[at->axis], at->at_low, low, sizeof low);
             tw_axis_text(&study->axes[at->axis], at->at_high, high, sizeof high);
-            fprintf(f, "  %-32s %.6g at %s, %.6g at %s: swing %.5g%s\n", study->axes[at->axis].name, at->low, low,
-                    at->high, high, at->swing,
+            char text[3][48];
+            fprintf(f, "  %-32s %s at %s, %s at %s: swing %s%s\n", study->axes[at->axis].name,
+                    readable(at->low, text[0]), low, readable(at->high, text[1]), high, rough(at->swing, 5, text[2]),
                     at->one_sided ? " (both ends on one side of the base: not monotone)" : "");
         }
         break;
@@ -184,8 +186,10 @@ static void print_effects(const TwStudy *study, const TwEffects *e, FILE *f)
             const char *word = at->high > at->first              ? "  curved or interacting"
                                : fabs(at->low) < 0.5 * at->first ? "  changes sign"
                                                                  : "";
-            fprintf(f, "  %-32s %12.5g %10.2g %12.5g %12.5g%s\n", study->axes[at->axis].name, at->first, at->first_half,
-                    at->low, at->high, at->first > 0.0 ? word : "");
+            char text[4][48];
+            fprintf(f, "  %-32s %12s %10s %12s %12s%s\n", study->axes[at->axis].name, rough(at->first, 5, text[0]),
+                    rough(at->first_half, 2, text[1]), rough(at->low, 5, text[2]), rough(at->high, 5, text[3]),
+                    at->first > 0.0 ? word : "");
         }
         break;
     case TW_EFFECT_SOBOL:

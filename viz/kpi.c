@@ -150,6 +150,15 @@ static void draw_code_key(TwDraw *d, const TwScene *s, const double *values, int
     }
 }
 
+// The least and most of what is known; false: nothing is.
+static bool extent(const double *values, int count, double *least, double *most)
+{
+    *least = INFINITY, *most = -INFINITY;
+    for (int i = 0; i < count; i++)
+        if (isfinite(values[i])) *least = fmin(*least, values[i]), *most = fmax(*most, values[i]);
+    return *most >= *least;
+}
+
 static void draw_sparkline(TwDraw *d, const TwSceneKpi *k, const TwScene *s, const TwScene *reference, TwBox box)
 {
     const TwStyle *style = tw_draw_style(d);
@@ -157,20 +166,16 @@ static void draw_sparkline(TwDraw *d, const TwSceneKpi *k, const TwScene *s, con
     int columns = (int)box.w;
     if (columns < 8 || !course.over || course.over->count < 2 || !(s->span_s > 0.0)) return;
     if (columns > MOST_COLUMNS) columns = MOST_COLUMNS;
-    double values[2][MOST_COLUMNS], least = INFINITY, most = -INFINITY;
+    double values[2 * MOST_COLUMNS], *then = values, *here = values + columns, least, most;
     // a live run as far as it has come: of a day, its first hour would be a dot
     double span_s = s->live ? fmax(s->time_s, course.over->time_s[course.over->count - 1]) : s->span_s;
-    sample(other, span_s, columns, values[0]);
-    sample(course, span_s, columns, values[1]);
-    for (int c = 0; c < 2 * columns; c++) {
-        double v = values[c / columns][c % columns];
-        if (isfinite(v)) least = fmin(least, v), most = fmax(most, v);
-    }
-    if (!(most >= least)) return;
+    sample(other, span_s, columns, then);
+    sample(course, span_s, columns, here);
+    if (!extent(values, 2 * columns, &least, &most)) return;
     double now = s->time_s / span_s;    // the instant shown
     TwBox cursor = {box.x + box.w * fmin(fmax(now, 0.0), 1.0), box.y - 1.0, 1.0, box.h + 2.0};
     if (course.code) {
-        draw_code(d, values[1], columns, box);
+        draw_code(d, here, columns, box);
         if (now < 0.995) tw_draw_rect(d, cursor, style->second);
         return;
     }
@@ -182,8 +187,9 @@ static void draw_sparkline(TwDraw *d, const TwSceneKpi *k, const TwScene *s, con
         TwPoint p[MOST_COLUMNS];
         int n = 0;
         for (int c = 0; c < columns; c++) {
-            if (!isfinite(values[which][c])) continue;
-            double share = (values[which][c] - middle) / span + 0.5;
+            double v = values[which * columns + c];
+            if (!isfinite(v)) continue;
+            double share = (v - middle) / span + 0.5;
             p[n++] = (TwPoint){box.x + (c + 0.5) * box.w / columns, box.y + box.h * (1.0 - share)};
         }
         tw_draw_line(d, p, n, which ? (TwStroke){style->accent, 1.2, 0.0} : (TwStroke){style->second, 1.0, 3.0});
@@ -200,11 +206,9 @@ static void draw_course(TwDraw *d, const TwSceneKpi *k, const TwScene *s, TwBox 
     int columns = (int)plot.w;
     if (columns < 8 || !course.over || course.over->count < 2 || !(s->span_s > 0.0)) return;
     if (columns > MOST_COLUMNS) columns = MOST_COLUMNS;
-    double values[MOST_COLUMNS], least = INFINITY, most = -INFINITY;
+    double values[MOST_COLUMNS], least, most;
     sample(course, s->span_s, columns, values);
-    for (int c = 0; c < columns; c++)
-        if (isfinite(values[c])) least = fmin(least, values[c]), most = fmax(most, values[c]);
-    if (!(most >= least)) return;
+    if (!extent(values, columns, &least, &most)) return;
     char text[48];
     for (int end = 0; end < 2 && !course.code; end++) {
         double every = tw_time_step(s->span_s, 2), t = end ? s->span_s : 0.0;
