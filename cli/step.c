@@ -170,6 +170,10 @@ static int step_of(const TwOptions *o, TwDeploySpec *deployed)
     spec.max_sequences = of_rank > sequences ? (int)of_rank : sequences;
     TwDeploy deploy;
     if (!tw_cli_deploy(&deploy, o, &spec, &status)) return status;
+    int64_t longest = a.context > a.tokens + a.history ? a.context : a.tokens + a.history;
+    if (longest > deploy.model.positions)
+        fprintf(stderr, "tokenworks: warning: sequences of %lld tokens: the longest context of the model is %lld\n",
+                (long long)longest, (long long)deploy.model.positions);
     Result result = {.gpus = deploy.gpus};
     result.count = tw_step_parts(deploy.step, &batch, result.part, PARTS);
     sum_up(&result, &a);

@@ -20,6 +20,9 @@ static bool check_model(const TwModelRow *m, TwError *error)
     if (m->full_layers > m->layers)
         return tw_fail(error, TW_BAD_INPUT, "full_layers of the model = %lld, expected at most its %lld layers",
                        (long long)m->full_layers, (long long)m->layers);
+    if (!tw_model_is_mla(m) && m->heads % m->kv_heads != 0)
+        return tw_fail(error, TW_BAD_INPUT, "heads of the model = %lld, expected a multiple of its %lld kv_heads",
+                       (long long)m->heads, (long long)m->kv_heads);
     if (m->moe_layers > 0 && m->top_k > m->experts)
         return tw_fail(error, TW_BAD_INPUT, "top_k of the model = %lld, expected at most its %lld experts",
                        (long long)m->top_k, (long long)m->experts);

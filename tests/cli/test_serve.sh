@@ -153,6 +153,7 @@ done
 expect 0 "requests of 65786 input and 6 output tokens on average" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --trace odd.csv
 # decodes of many ranks, and how many a rank takes
 expect 0 "16384 sequences decode" "$TOKENWORKS" step --chip h100 --model deepseek-v3 --precision fp8_block --dp 64 --ep 64 --decode 16384x100
+expect 0 "the longest context of the model is 131072" "$TOKENWORKS" step --chip h100 --model llama-3.1-8b --decode 1x200000
 expect 2 "20000 sequences of an attention rank, expected at most 8192" "$TOKENWORKS" step --chip h100 --model llama-3.1-8b --decode 20000x1
 expect 2 "up to 131072 of up to 4194304 tokens" "$TOKENWORKS" step --chip h100 --model llama-3.1-8b --decode 200000x1
 # fewer requests than fill and empty a closed loop: measured from the first to the last, as all at once would be

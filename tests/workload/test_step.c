@@ -890,6 +890,9 @@ static void memory(void)
     f.model.dense_layers = 48;
     CHECK(!tw_step_create(&model, &f.spec, &error));
     CHECK_HOLDS(error.text, "full_layers of the model = 80, expected at most its 48 layers");
+    f.model.full_layers = 48, f.model.kv_heads = 7;
+    CHECK(!tw_step_create(&model, &f.spec, &error));
+    CHECK_HOLDS(error.text, "heads of the model = 64, expected a multiple of its 7 kv_heads");
     fixture_close(&f);
 
     // the latent cache is not divided: 61 layers of 576 elements on every GPU
