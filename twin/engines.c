@@ -78,7 +78,8 @@ TwServed tw_served(const TwAcceleratorRow *chip, const TwModelRow *model, const 
 void tw_served_model(const TwModelRow *model, TwServed *served)
 {
     served->chunked = model->window_chunks;
-    served->sums_normed = tw_model_is_mla(model) || model->attention_sinks;
+    served->latent = tw_model_is_mla(model);
+    served->sums_normed = served->latent || model->attention_sinks;
     served->mixture = model->experts > 0;
     served->hidden = (double)model->hidden;
     served->experts = (int)model->experts, served->gate_groups = (int)model->gate_groups;
@@ -154,8 +155,10 @@ static void set_vllm(const TwRelease *r, const TwServed *s, TwEngineDefaults *d)
     if (!before(r, 16, 0) && !s->before_hopper && s->ranks < 2 && s->stages < 2)
         fuse_sums(d, 64.0 * mib, (s->hopper ? 2.0 : 32.0) * mib, mib);
     // pieces until 0.11, whole ones of decodes beside them since (pull request 25444), but with chunked attention,
-    // which takes none (26034); of 512 tokens at most (_set_cudagraph_sizes)
-    d->graphs = before(r, 11, 0) || s->chunked ? TW_GRAPHS_PIECES : TW_GRAPHS_FULL_PIECES;
+    // which takes none (26034), and latent attention on Triton's kernel, all that A100 has, which took none until 0.22
+    // (42885); of 512 tokens at most (_set_cudagraph_sizes)
+    bool partly = s->chunked || (s->latent && s->before_hopper && before(r, 22, 0));
+    d->graphs = before(r, 11, 0) || partly ? TW_GRAPHS_PIECES : TW_GRAPHS_FULL_PIECES;
     d->graph_most = 512;
     // experts on Triton's kernels everywhere until 0.20 (issue 41306), but block-scaled fp8 since 0.11.1: DeepGEMM's at
     // any number of tokens (pull request 26197), over eight ranks of tensor parallelism not since 0.12 (29346); scales

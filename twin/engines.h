@@ -34,6 +34,7 @@ const char *tw_release_name(const TwRelease *release, char text[32]);
 // What the rules look at.
 typedef struct TwServed {
     bool before_hopper, hopper;
+    bool latent;         // latent attention
     bool chunked;        // a model with chunked attention beside the full one: Llama 4
     bool sums_normed;    // DeepSeek's architecture and gpt-oss: the first that SGLang sums and norms in one kernel
     bool mixture;

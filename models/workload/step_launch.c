@@ -46,11 +46,13 @@ double tw_launches(const TwCompose *c)
     return count.launches;
 }
 
-// A replay, the append to the cache and the attention of each layer; logits and sampler are outside.
+// A replay, the append to the cache and the attention of each layer, of latent attention three more: queries times the
+// keys' weights, joined with their rotated part, and values back to heads (MLACommonImpl.forward); logits and sampler
+// are outside.
 double tw_piece_launches(const TwCompose *c)
 {
-    const double any = 64.0;
-    Count count = {c, any, 3.0 * layers_of(c)};
+    const double any = 64.0, layer = tw_model_is_mla(c->model) ? 6.0 : 3.0;
+    Count count = {c, any, layer * layers_of(c)};
     tw_compose_logits(c, any, count_kernel, &count);
     return count.launches;
 }

@@ -102,6 +102,21 @@ static void modes_by_tokens(void)
     fixture_close(&f);
 }
 
+// Latent attention, cut out of the pieces, is four kernels beside the append: 6 launches a layer and the logits.
+static void latent_attention_in_pieces(void)
+{
+    Fixture f;
+    CHECK(open_vllm(&f, "h200_sxm", "deepseek-v3", 8));
+    f.spec.precision = "fp8_block";
+    f.spec.graphs = TW_GRAPHS_PIECES;
+    f.spec.launch_s = 100e-6;
+    TwStepModel *model = fixture_model(&f);
+    CHECK_NEAR(time_ms(model, FULL, decode_batch(1, 100)), (6 * 61 + 3) * 0.1, 1e-12);
+    CHECK_NEAR(time_ms(model, FULL, prefill_batch(1, 100, 0)), (6 * 61 + 3) * 0.1, 1e-12);
+    tw_step_destroy(model);
+    fixture_close(&f);
+}
+
 // The host prepares a step and launches it in one thread: before the device, or beside it.
 static void with_the_host(void)
 {
@@ -218,6 +233,7 @@ int main(void)
     launches_times_their_time();
     large_steps_take_their_kernels();
     modes_by_tokens();
+    latent_attention_in_pieces();
     with_the_host();
     ranks_in_lockstep();
     published_eager_steps();
