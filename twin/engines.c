@@ -61,6 +61,33 @@ const char *tw_release_name(const TwRelease *release, char text[32])
     return text;
 }
 
+// As far as rules below tell releases apart: announcements of the releases (github.com/vllm-project/vllm/releases,
+// github.com/sgl-project/sglang/releases).
+static const struct {
+    TwServingEngine engine;
+    int year, month;    // the last of which it was the newest
+    int major, minor, patch;
+} newest[] = {{TW_SERVING_VLLM, 2025, 1, 0, 7, 0},    {TW_SERVING_VLLM, 2025, 2, 0, 7, 3},
+              {TW_SERVING_VLLM, 2025, 4, 0, 8, 5},    {TW_SERVING_VLLM, 2025, 6, 0, 9, 1},
+              {TW_SERVING_VLLM, 2025, 7, 0, 10, 0},   {TW_SERVING_VLLM, 2025, 9, 0, 10, 2},
+              {TW_SERVING_VLLM, 2025, 10, 0, 11, 0},  {TW_SERVING_VLLM, 2025, 11, 0, 11, 2},
+              {TW_SERVING_VLLM, 2025, 12, 0, 13, 0},  {TW_SERVING_VLLM, 2026, 1, 0, 15, 0},
+              {TW_SERVING_VLLM, 2026, 2, 0, 16, 0},   {TW_SERVING_VLLM, 2026, 3, 0, 18, 0},
+              {TW_SERVING_VLLM, 2026, 4, 0, 20, 0},   {TW_SERVING_VLLM, 2026, 5, 0, 21, 0},
+              {TW_SERVING_SGLANG, 2025, 2, 0, 4, 3},  {TW_SERVING_SGLANG, 2025, 3, 0, 4, 4},
+              {TW_SERVING_SGLANG, 2025, 4, 0, 4, 6},  {TW_SERVING_SGLANG, 2025, 9, 0, 5, 2},
+              {TW_SERVING_SGLANG, 2025, 11, 0, 5, 5}, {TW_SERVING_SGLANG, 2025, 12, 0, 5, 6},
+              {TW_SERVING_SGLANG, 2026, 6, 0, 5, 14}};
+
+int tw_release_of_month(TwServingEngine engine, int year, int month)
+{
+    if (year < 2025) return 0;
+    for (size_t i = 0; i < TW_COUNT(newest); i++)
+        if (newest[i].engine == engine && 12 * year + month <= 12 * newest[i].year + newest[i].month)
+            return tw_release_number(newest[i].major, newest[i].minor, newest[i].patch);
+    return 0;
+}
+
 TwServed tw_served(const TwAcceleratorRow *chip, const TwModelRow *model, const char *precision,
                    const TwParallel *layout)
 {

@@ -30,6 +30,9 @@ int tw_release_number(int major, int minor, int patch);    // patch -1: not said
 bool tw_release_find(const char *text, TwRelease *release, TwError *error);
 // "vllm", "vllm 0.11.1".
 const char *tw_release_name(const TwRelease *release, char text[32]);
+// The newest release that was out when a month (1 to 12) of a year ended, of vLLM and SGLang since 2025; 0: later than
+// all rules, or not known.
+int tw_release_of_month(TwServingEngine engine, int year, int month);
 
 // What the rules look at.
 typedef struct TwServed {

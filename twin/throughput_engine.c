@@ -5,6 +5,8 @@
 #include "twin/throughput_inner.h"
 #include "twin/throughput_names.h"
 
+#include <strings.h>
+
 // ---- which engine ---------------------------------------------------------------------------------------------------
 
 // The first number with a point in a name, as 0.11.1 of "vLLM 0.11.1" or 5.1 of "MLPerf v5.1 submission by ..."; 0:
@@ -18,6 +20,20 @@ static int first_release(const char *text)
             return c > text && c[-1] == '>' ? 0 : tw_release_number(major, minor, patch);
         while (c[1] >= '0' && c[1] <= '9') c++;
     }
+    return 0;
+}
+
+// Of "vLLM (Jul 2025)", the newest of that month; 0: no month is named.
+static int dated_release(const char *text, TwServingEngine engine)
+{
+    static const char *const months[] = {"jan", "feb", "mar", "apr", "may", "jun",
+                                         "jul", "aug", "sep", "oct", "nov", "dec"};
+    const char *open = strchr(text, '(');
+    char name[4];
+    int year;
+    if (!open || sscanf(open, "(%3[A-Za-z]%*[a-z ]%4d)", name, &year) != 2) return 0;
+    for (int month = 0; month < 12; month++)
+        if (strcasecmp(name, months[month]) == 0) return tw_release_of_month(engine, year, month + 1);
     return 0;
 }
 
@@ -399,7 +415,7 @@ static TwRelease release_of(const TwThroughputRow *row, TwRowEngine engine)
     case MLPERF:
         return (TwRelease){TW_SERVING_TRTLLM, before_overlap(row, engine) ? tw_release_number(0, 19, -1) : 0};
     case SGLANG:
-        return (TwRelease){TW_SERVING_SGLANG, number};
+        return (TwRelease){TW_SERVING_SGLANG, number ? number : dated_release(row->engine, TW_SERVING_SGLANG)};
     case VLLM_2024:
         return (TwRelease){TW_SERVING_VLLM, tw_release_number(0, holds(row->engine, "2023") ? 2 : 5, -1)};
     case VLLM:
@@ -412,6 +428,7 @@ static TwRelease release_of(const TwThroughputRow *row, TwRowEngine engine)
     // InferenceX's rows without one are of October to December 2025: 0.10.2 for Llama-3.1-70B, which it left before the
     // next release, and 0.10.2 or 0.11.0 with graphs in pieces for gpt-oss (its pull requests 11, 149, 159)
     if (named && number == 0 && begins(row->source, "INFERENCE")) number = tw_release_number(0, 10, 2);
+    if (number == 0) number = dated_release(row->engine, TW_SERVING_VLLM);
     return (TwRelease){TW_SERVING_VLLM, named ? number : 0};
 }
 
