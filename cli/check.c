@@ -5,6 +5,7 @@
 #include "twin/limits.h"
 #include "twin/machine.h"
 #include "twin/outages.h"
+#include "twin/pool_accuracy.h"
 #include "twin/reference.h"
 #include "twin/report.h"
 
@@ -184,6 +185,7 @@ static void describe(const TwPlant *plant)
             printf("                        %.7g requests/s of %.0f input and %.0f output tokens on average\n",
                    p->rate_s, p->input_mean, p->output_mean);
     }
+    tw_pools_accuracy_print(plant, NAN, stdout);
     describe_jobs(plant);
     describe_cooling(plant);
     printf("\nvalid; nothing was run\n");

@@ -253,3 +253,47 @@ void tw_cli_warn_limit(const TwAcceleratorRow *chip, double gpu_w)
         fprintf(stderr, "tokenworks: warning: %.0f W a GPU at the lowest clock: the limit of %.0f W is not held\n",
                 gpu_w, chip->limit_w);
 }
+
+TwLike tw_cli_like(const TwRelease *release, const TwDeploySpec *spec, TwLoadKind load)
+{
+    static const char *const engines[] = {"vllm", "sglang", "trtllm", ""};    // no row is of `ideal`
+    TwModelRow model;
+    TwConfig *config = NULL;
+    TwError error;
+    bool mixture = tw_load_part(&tw_model_kind, spec->model, &model, &config, &error) && model.experts > 0;
+    if (config) tw_config_destroy(config);
+    return (TwLike){.chip = spec->chip,
+                    .mixture = mixture,
+                    .engine = engines[release->engine],
+                    .load = load == TW_LOAD_CLOSED                          ? "closed"
+                            : load == TW_LOAD_OPEN || load == TW_LOAD_TRACE ? "open"
+                                                                            : "offline"};
+}
+
+// False: said on stderr.
+static bool find_accuracy(const TwLike *like, TwAccuracy *accuracy)
+{
+    TwError error = {0};
+    if (tw_accuracy_find(accuracy, NULL, like, &error)) return true;
+    fprintf(stderr, "tokenworks: warning: how far to trust this is not known: ");
+    tw_error_print(&error, stderr);
+    return false;
+}
+
+void tw_cli_accuracy(const TwLike *like, unsigned which)
+{
+    TwAccuracy accuracy;
+    if (!find_accuracy(like, &accuracy)) return;
+    printf("\n  against published rows: error in the median, and of four in five (docs/validation.md)\n");
+    tw_accuracy_print(&accuracy, like, which, stdout);
+}
+
+void tw_cli_accuracy_json(const TwLike *like)
+{
+    TwAccuracy accuracy;
+    printf(", \"accuracy\": ");
+    if (find_accuracy(like, &accuracy))
+        tw_accuracy_json(&accuracy, like, stdout);
+    else
+        printf("null");
+}

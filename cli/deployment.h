@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/commands.h"
+#include "twin/accuracy.h"
 #include "twin/engines.h"
 
 // A whole number of an option in [least, most], or `missing` where it is not given. False: said on stderr.
@@ -35,3 +36,10 @@ void tw_cli_warn_limit(const TwAcceleratorRow *chip, double gpu_w);
 
 // Compiles it. False: said on stderr, *status.
 bool tw_cli_deploy(TwDeploy *deploy, const TwOptions *options, const TwDeploySpec *spec, int *status);
+
+// What published rows are like a deployment under this load (twin/accuracy.h).
+TwLike tw_cli_like(const TwRelease *release, const TwDeploySpec *spec, TwLoadKind load);
+// How far predictions of such were from published figures: lines of the quantities in `which` (bits 1 << TwErrorOf), or
+// a member of a JSON object. Where the table cannot be read stderr says why.
+void tw_cli_accuracy(const TwLike *like, unsigned which);
+void tw_cli_accuracy_json(const TwLike *like);

@@ -74,11 +74,12 @@ const TwCommandRow tw_commands[] = {
      "  tokenworks calibration --chip h200 --out h200.h5\n"
      "  tokenworks calibration my_gpu --out my_gpu.h5\n"
      "  tokenworks calibration h200.h5 --out h200_tables\n"},
-    {"validate", TW_VALIDATE, tw_command_validate, "validate [SUBJECT [FILE]]",
+    {"validate", TW_VALIDATE, tw_command_validate, "validate [SUBJECT [FILE...]]",
      "reference cases: predicted beside published",
      "  tokenworks validate\n"
      "  tokenworks validate network --json\n"
-     "  tokenworks validate collectives measured.csv\n"},
+     "  tokenworks validate collectives measured.csv\n"
+     "  tokenworks validate throughput blind.csv my.csv --errors my_errors.csv\n"},
     {0},
 };
 

@@ -143,7 +143,7 @@ typedef struct TwOptions {
     int shard, shards;     // study: this part of so many; 0 of 0: all
     const char *colour;
     const char *out, *explain, *screenshot, *view, *select, *plot, *output, *traffic_class, *format, *export_format,
-        *restore, *study;
+        *restore, *study, *errors;
     int width, height;    // of a picture; 0: not asked
     bool light, dark;
     double snapshot_s, stop_s, at_s, years;    // NaN: not asked

@@ -8,6 +8,7 @@
 #include "sim/digits.h"
 #include "sim/json.h"
 #include "study/layouts.h"
+#include "twin/accuracy.h"
 #include "twin/front_ends.h"
 #if TW_HAS_VIEW
 #include "viz/plot.h"
@@ -477,7 +478,7 @@ static void print_point(const TwDeploy *d, const TwServeSpec *s, const Point *p)
 }
 
 static void print_json(const TwRelease *release, const TwDeploySpec *spec, const TwDeploy *d, const TwServeSpec *s,
-                       const Point *points, int count)
+                       const TwLike *like, const Point *points, int count)
 {
     char name[32];
     printf("{\"schema\": \"tokenworks-serve 1\", \"chip\": ");
@@ -494,6 +495,7 @@ static void print_json(const TwRelease *release, const TwDeploySpec *spec, const
     tw_json_member(stdout, "pipeline_parallel", spec->layout.stages);
     tw_json_member(stdout, "expert_parallel", spec->layout.experts);
     tw_json_member(stdout, "kv_tokens", (double)d->step->kv_blocks_16 * 16.0);
+    tw_cli_accuracy_json(like);
     printf(",\n \"points\": [");
     for (int i = 0; i < count; i++) {
         printf("%s\n  ", i ? "," : "");
@@ -605,8 +607,9 @@ static int serve_all(const TwOptions *o, TwDeploySpec *deployed)
     spec.context_tokens = serve.input_mean + 0.5 * serve.output_mean;
     spec.output_tokens = serve.output_mean;
     spec.longest_tokens = serve.context_tokens;
+    const TwLike like = tw_cli_like(&of.release, &spec, serve.kind);
     if (o->serving[TW_ON_GPUS]) {
-        status = tw_cli_layouts(o, &spec, &serve, &engine);
+        status = tw_cli_layouts(o, &spec, &serve, &engine, &like);
         tw_trace_destroy(trace);
         return status;
     }
@@ -642,7 +645,7 @@ static int serve_all(const TwOptions *o, TwDeploySpec *deployed)
         return TW_USAGE;
     }
     if (tw_cli_fleet_asked(o)) {
-        status = tw_cli_fleet(o, &spec, &deploy, &serve, &engine);
+        status = tw_cli_fleet(o, &spec, &deploy, &serve, &engine, &like);
         tw_deploy_destroy(&deploy);
         tw_trace_destroy(trace);
         return status;
@@ -658,13 +661,14 @@ static int serve_all(const TwOptions *o, TwDeploySpec *deployed)
     for (int i = 0; good && i < count; i++) most_w = fmax(most_w, points[i].result.gpu_w);
     tw_cli_warn_limit(&deploy.chip, most_w);
     if (good && o->json) {
-        print_json(&of.release, &spec, &deploy, &serve, points, count);
+        print_json(&of.release, &spec, &deploy, &serve, &like, points, count);
     } else if (good) {
         head(&of.release, &spec, &deploy, &serve);
         if (o->serving[TW_ON_SWEEP])
             print_sweep(&deploy, &serve, points, count);
         else
             print_text(&deploy, &serve, &points[0].result);
+        tw_cli_accuracy(&like, o->serving[TW_ON_SWEEP] ? 1u << TW_ERROR_RATE : TW_ERRORS_TOLD);
     }
 #if TW_HAS_VIEW
     if (good && o->screenshot) good = draw(o, &spec, &deploy, &serve, points, count, &error);

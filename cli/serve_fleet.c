@@ -299,7 +299,7 @@ static void print_text(const TwDeploySpec *spec, const TwDeploy *d, const TwFlee
                (long long)(t->cancelled - t->left), (long long)t->left, (long long)t->left_tokens);
 }
 
-static void print_json(const TwDeploySpec *spec, const TwDeploySpec *front, const TwFleetSpec *f,
+static void print_json(const TwDeploySpec *spec, const TwDeploySpec *front, const TwFleetSpec *f, const TwLike *like,
                        const TwFleetResult *r)
 {
     static const char *const names[] = {"ttft_s", "tpot_s", "e2e_s", "e2e_s_per_token", "itl_s"};
@@ -326,6 +326,7 @@ static void print_json(const TwDeploySpec *spec, const TwDeploySpec *front, cons
         printf(", \"reserve\": ");
         tw_json_text(stdout, tw_reserve_names[f->serve->reserve]);
     }
+    tw_cli_accuracy_json(like);
     tw_json_member(stdout, "gpus", r->gpus);
     tw_json_member(stdout, "slow_replicas", r->slow);
     tw_json_member(stdout, "simulated_s", r->span_s);
@@ -392,7 +393,7 @@ static void print_json(const TwDeploySpec *spec, const TwDeploySpec *front, cons
 }
 
 int tw_cli_fleet(const TwOptions *o, const TwDeploySpec *spec, const TwDeploy *deploy, TwServeSpec *serve,
-                 TwEngineSpec *engine)
+                 TwEngineSpec *engine, const TwLike *like)
 {
     TwFleetSpec fleet = {0};
     TwDeploySpec front_spec;
@@ -419,9 +420,10 @@ int tw_cli_fleet(const TwOptions *o, const TwDeploySpec *spec, const TwDeploy *d
     bool good = tw_fleet_run(deploy, &fleet, result, &error);
     if (good) tw_cli_warn_limit(&deploy->chip, headline(result).gpu_w);
     if (good && o->json)
-        print_json(spec, &front_spec, &fleet, result);
+        print_json(spec, &front_spec, &fleet, like, result);
     else if (good)
         print_text(spec, deploy, &fleet, result);
+    if (good && !o->json) tw_cli_accuracy(like, TW_ERRORS_TOLD);
     free(result);
     if (unlike) tw_deploy_destroy(&front);
     return good ? TW_DONE : tw_cli_fail(&error);

@@ -7,7 +7,7 @@
 bool tw_cli_fleet_asked(const TwOptions *options);
 // Runs and prints it; returns the exit status.
 int tw_cli_fleet(const TwOptions *options, const TwDeploySpec *spec, const TwDeploy *deploy, TwServeSpec *serve,
-                 TwEngineSpec *engine);
+                 TwEngineSpec *engine, const TwLike *like);
 
 // Says on standard output how many rows of a trace are left out and why; NULL: no trace.
 void tw_cli_told_dropped(const TwTrace *trace);

@@ -167,7 +167,7 @@ static void print_text(const TwLayoutsInput *in, const TwLayoutRow *rows, int co
            in->rate_s > 0.0 ? "fewer GPUs" : "more requests");
 }
 
-static void print_json(const TwLayoutsInput *in, const TwLayoutRow *rows, int count)
+static void print_json(const TwLayoutsInput *in, const TwLike *like, const TwLayoutRow *rows, int count)
 {
     printf("{\"schema\": \"tokenworks-layouts 1\", \"chip\": ");
     tw_json_text(stdout, in->deploy.chip);
@@ -179,7 +179,9 @@ static void print_json(const TwLayoutsInput *in, const TwLayoutRow *rows, int co
     if (in->rate_s > 0.0) tw_json_member(stdout, "rate_s", in->rate_s);
     tw_json_member(stdout, "ttft_slo_s", in->ttft_slo_s);
     tw_json_member(stdout, "tpot_slo_s", in->tpot_slo_s);
-    printf(", \"quantile\": \"%s\",\n \"layouts\": [", quantile_names[in->quantile]);
+    printf(", \"quantile\": \"%s\"", quantile_names[in->quantile]);
+    tw_cli_accuracy_json(like);
+    printf(",\n \"layouts\": [");
     for (int k = 0; k < count; k++) {
         const TwLayoutRow *r = &rows[k];
         printf("%s\n  {\"tensor_parallel\": %d, \"attention_ranks\": %d, \"expert_parallel\": %d, \"replicas\": %d, "
@@ -215,7 +217,8 @@ static void print_json(const TwLayoutsInput *in, const TwLayoutRow *rows, int co
     printf("]}\n");
 }
 
-int tw_cli_layouts(const TwOptions *o, const TwDeploySpec *spec, const TwServeSpec *serve, const TwEngineSpec *engine)
+int tw_cli_layouts(const TwOptions *o, const TwDeploySpec *spec, const TwServeSpec *serve, const TwEngineSpec *engine,
+                   const TwLike *like)
 {
     TwLayoutsInput in = {.deploy = *spec,
                          .serve = *serve,
@@ -227,8 +230,11 @@ int tw_cli_layouts(const TwOptions *o, const TwDeploySpec *spec, const TwServeSp
     TwLayoutRow *rows = calloc(TW_LAYOUTS_MOST, sizeof *rows);
     if (!rows) abort();
     int count = tw_layouts(&in, rows, &error);
-    if (count >= 0 && o->json) print_json(&in, rows, count);
-    if (count >= 0 && !o->json) print_text(&in, rows, count);
+    if (count >= 0 && o->json) print_json(&in, like, rows, count);
+    if (count >= 0 && !o->json) {
+        print_text(&in, rows, count);
+        tw_cli_accuracy(like, 1u << TW_ERROR_RATE);
+    }
     free(rows);
     return count >= 0 ? TW_DONE : tw_cli_fail(&error);
 }

@@ -6,4 +6,4 @@
 
 // Runs and prints it; returns the exit status. engine: of one attention rank.
 int tw_cli_layouts(const TwOptions *options, const TwDeploySpec *spec, const TwServeSpec *serve,
-                   const TwEngineSpec *engine);
+                   const TwEngineSpec *engine, const TwLike *like);

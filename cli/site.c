@@ -162,6 +162,11 @@ static double grams(const TwSite *s) { return over(s->year.carbon_g, million_of(
 static double litres(const TwSite *s) { return over(s->year.water_kg, million_of(s)); }
 static double known(const TwSite *s) { return 100.0 * (s->full.evidence[0] + s->full.evidence[1]); }
 
+static double chip_rows(const TwSite *s) { return s->full.rows_of_chip; }
+static double error_median(const TwSite *s) { return 100.0 * s->full.joules_error[0]; }
+static double error_low(const TwSite *s) { return 100.0 * s->full.joules_error[1]; }
+static double error_high(const TwSite *s) { return 100.0 * s->full.joules_error[2]; }
+
 static const char *name_of(const TwSite *s) { return s->name; }
 static const char *model_of(const TwSite *s) { return s->model; }
 static const char *when_of(const TwSite *s) { return s->start + 5; }    // without its year
@@ -234,6 +239,10 @@ static void print_text(const TwOptions *o, const Page *p)
     row(p, "the year, million USD", usd_year);
     printf("\n");
     row(p, "of step time measured or published, %", known);
+    whole_row(p, "published rates of chip and kind of model", chip_rows);
+    row(p, "joules a token against published ones, %", error_median);
+    row(p, "  four in five from, %", error_low);
+    row(p, "  to, %", error_high);
     if (!o->quiet)
         printf("\nwhat each row means and rests on: docs/sites.md; a site as a facility file: --out FOLDER\n");
 }
@@ -329,6 +338,11 @@ static void json_site(const TwSite *s)
     tw_json_member(stdout, "published", s->full.evidence[1]);
     tw_json_member(stdout, "transferred", s->full.evidence[2]);
     tw_json_member(stdout, "assumed", s->full.evidence[3]);
+    printf("}, \"accuracy\": {\"rows_of_chip\": ");
+    tw_json_number(stdout, s->full.rows_of_chip);
+    tw_json_member(stdout, "joules_error_p50", s->full.joules_error[0]);
+    tw_json_member(stdout, "joules_error_low", s->full.joules_error[1]);
+    tw_json_member(stdout, "joules_error_high", s->full.joules_error[2]);
     printf("}}");
 }
 

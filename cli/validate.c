@@ -6,7 +6,9 @@
 #include "models/workload/validate.h"
 #include "sim/config.h"
 #include "sim/data.h"
+#include "sim/file.h"
 #include "sim/validation.h"
+#include "twin/accuracy_table.h"
 #include "twin/validate_operations.h"
 #include "twin/validate_power.h"
 #include "twin/validate_throughput.h"
@@ -49,8 +51,53 @@ static int run_one(const TwOptions *options, int subject, const char *file)
     return status;
 }
 
+// A bare name that is no file here is a shipped table. False: it cannot be read, which is said.
+static bool find_table(const char **file, char shipped[512], int *status)
+{
+    char name[256];
+    bool bare = !strchr(*file, '/') && access(*file, F_OK) != 0;
+    if (bare && (size_t)snprintf(name, sizeof name, "facilities/reference/%s", *file) < sizeof name &&
+        tw_data_find(name, shipped, 512))
+        *file = shipped;
+    return tw_cli_file(*file, "a table of cases", status);
+}
+
+// --errors: the table that predictions are shown with, of the rows of all files.
+static int write_errors(const TwOptions *options)
+{
+    enum { MOST = 16 };
+    TwErrorTable tables[MOST];
+    int count = options->file_count - 1, read = 0, status = TW_DONE;
+    if (count < 1 || count > MOST || options->screenshot || options->json ||
+        strcmp(options->files[0], "throughput") != 0) {
+        fprintf(stderr,
+                "tokenworks: expected: validate throughput FILE... --errors OUT.csv, at most %d files; neither "
+                "--json nor --screenshot\n",
+                MOST);
+        return TW_USAGE;
+    }
+    TwError error = {0};
+    bool good = true;
+    for (int i = 0; i < count && good; i++) {
+        const char *file = options->files[i + 1], *slash = strrchr(file, '/');
+        char shipped[512];
+        tables[i].name = slash ? slash + 1 : file;
+        if (!find_table(&file, shipped, &status)) break;
+        good = tw_throughput_read(&tables[i].rows, file, &error);
+        read += good;
+    }
+    good = good && status == TW_DONE;
+    for (int i = 0; i < read && good; i++) tw_throughput_run(&tables[i].rows);
+    TwFile file;
+    if (good && (good = tw_file_create(&file, options->errors, &error)))
+        good = tw_file_finish(&file, tw_error_table_write(tables, read, file.stream, stdout, &error), &error);
+    for (int i = 0; i < read; i++) tw_throughput_free(&tables[i].rows);
+    return good ? TW_DONE : status != TW_DONE ? status : tw_cli_fail(&error);
+}
+
 int tw_command_validate(const TwOptions *options)
 {
+    if (options->errors) return write_errors(options);
     const char *names[16] = {0};
     int count = 0;
     while (subjects[count].name) names[count] = subjects[count].name, count++;
@@ -67,14 +114,9 @@ int tw_command_validate(const TwOptions *options)
             if (strcmp(names[i], options->files[0]) != 0) continue;
             const char *file = options->file_count > 1 ? options->files[1] : NULL;
             bool folders = subjects[i].run == tw_validate_kernels;    // says itself what it found
-            // a bare name that is no file here: a shipped table
-            char shipped[512], name[256];
-            bool bare = file && !folders && !strchr(file, '/') && access(file, F_OK) != 0;
-            if (bare && (size_t)snprintf(name, sizeof name, "facilities/reference/%s", file) < sizeof name &&
-                tw_data_find(name, shipped, sizeof shipped))
-                file = shipped;
+            char shipped[512];
             int status = TW_DONE;
-            if (file && !folders && !tw_cli_file(file, "a table of cases", &status)) return status;
+            if (file && !folders && !find_table(&file, shipped, &status)) return status;
             status = run_one(options, i, file);
             if (options->json && status != TW_BAD_INPUT) fputc('\n', stdout);
             if (status == TW_CHECK_FAILED) fprintf(stderr, "tokenworks: a reference case was missed\n");

@@ -392,6 +392,27 @@ static void tell_warmup(const TwStudy *study, FILE *f)
     free(first);
 }
 
+// How far joules a token of predictions like these were from published rows, over all pools and scenarios.
+static void told_errors(const TwStudy *study, FILE *f)
+{
+    double reach[2] = {INFINITY, -INFINITY};
+    for (int i = 0; i < study->merged.count; i++) {
+        static const char *const ends[] = {".joules.error_low", ".joules.error_high"};
+        const char *path = study->merged.list[i].path;
+        size_t length = strlen(path);
+        for (int k = 0; k < 2 && strncmp(path, "accuracy.", 9) == 0; k++) {
+            if (length < strlen(ends[k]) || strcmp(path + length - strlen(ends[k]), ends[k]) != 0) continue;
+            double *values = tw_study_column(study, path);
+            for (int s = 0; s < study->scenario_count; s++)
+                if (isfinite(values[s])) reach[k] = k ? fmax(reach[k], values[s]) : fmin(reach[k], values[s]);
+            free(values);
+        }
+    }
+    if (reach[0] <= reach[1])
+        fprintf(f, "joules a token against published rows: four in five from %+.0f to %+.0f %% (docs/validation.md)\n",
+                100.0 * reach[0], 100.0 * reach[1]);
+}
+
 static void print_counts(const TwStudy *study, FILE *f)
 {
     int counts[TW_FAILED + 1] = {0};
@@ -427,6 +448,7 @@ static void print_counts(const TwStudy *study, FILE *f)
                 100.0 * sum[0] / n, 100.0 * sum[1] / n);
     free(assumed);
     free(transferred);
+    told_errors(study, f);
 }
 
 enum { COLUMN = 14, LINES = 5 };

@@ -250,8 +250,9 @@ static bool names_free(const TwStudy *study, const TwReport *report, TwErrors *e
 // Whether an axis could be called as a result: "power_pue".
 static bool like_results(const TwStudy *study)
 {
-    static const char *const groups[] = {"tokens_", "requests_", "latency_",  "power_", "cooling_", "carbon_", "cost_",
-                                         "service", "limits_",   "evidence_", "ledger", "events_",  "network", "jobs_"};
+    static const char *const groups[] = {"tokens_", "requests_", "latency_", "power_",  "cooling_",
+                                         "carbon_", "cost_",     "service",  "limits_", "evidence_",
+                                         "ledger",  "accuracy_", "events_",  "network", "jobs_"};
     for (int a = 0; a < study->axis_count; a++)
         for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
             if (strncmp(study->axes[a].name, groups[i], strlen(groups[i])) == 0) return true;

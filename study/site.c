@@ -261,6 +261,14 @@ static bool run_point(const Sizing *s, int64_t racks, double rate_s, TwSitePoint
         point->saturated = tw_report_value(report, "serving.saturated") > 0.0;
         snprintf(point->binding, sizeof point->binding, "%s", tw_report_text(report, "limits.binding"));
         for (int k = 0; k < 4; k++) point->evidence[k] = tw_report_value(report, marks[k]);
+        static const char *const errors[3] = {"joules.error_p50", "joules.error_low", "joules.error_high"};
+        char path[80];
+        for (int k = 0; k < 3; k++) {
+            snprintf(path, sizeof path, "accuracy.%.40s.%s", plant->pools[0].name, errors[k]);
+            point->joules_error[k] = tw_report_value(report, path);
+        }
+        snprintf(path, sizeof path, "accuracy.%.40s.rows_of_chip", plant->pools[0].name);
+        point->rows_of_chip = tw_report_value(report, path);
         point->holds = point->good_share >= s->input->good && !point->saturated;
         tw_report_destroy(report);
     }

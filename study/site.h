@@ -36,6 +36,8 @@ typedef struct TwSitePoint {
     bool saturated, holds;
     char binding[64];      // what limits it
     double evidence[4];    // of step time: measured here, published, carried over, assumed
+    // joules a token against published rows: median, and from where to where four in five are; rates of the chip
+    double joules_error[3], rows_of_chip;
 } TwSitePoint;
 
 typedef struct TwSite {

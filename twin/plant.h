@@ -43,6 +43,8 @@ typedef struct TwRackPlan {
 typedef struct TwPoolPlan {
     char name[TW_NAME];
     const char *model, *precision, *lengths, *trace;
+    const char *chip;        // part of the racks that it decodes on
+    bool mixture;            // of experts
     const char *engine;      // that it names, with its release; NULL: none
     int64_t kv_blocks_16;    // of a replica, as the engine takes them
     int gpus, tensor_parallel, attention_ranks, expert_parallel, pipeline_parallel;    // gpus: of a replica

@@ -310,6 +310,10 @@ static bool fit_layout(Draft *d)
     const TwPoolRow *row = &k->row;
     int home = tw_pool_rack(d->plant, row, d->node, d->errors);
     if (home < 0) return false;
+    char name_of[TW_NAME];
+    const TwNode *rack = tw_node_entry(tw_config_root(d->plant->config), "racks", home, name_of);
+    const char *chip = tw_node_part(tw_node_group(rack, "gpu"));
+    d->pool->chip = chip ? chip : "custom";
     TwError error = {0};
     k->parallel = (TwParallel){(int)row->tensor_parallel, (int)row->attention_ranks, (int)row->pipeline_parallel,
                                (int)row->expert_parallel};
@@ -659,6 +663,7 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
 
     fill_spec(&d, spec);
     tw_node_row(tw_node_group(node, "model"), &d.model);
+    pool->mixture = d.model.experts > 0;
     if (d.own.row.context_tokens > d.model.positions)
         tw_node_warn(
             node, "context_tokens", errors,

@@ -186,6 +186,7 @@ static void add_books(TwReport *report, const TwState *state, const TwWorkloadTo
                   (double)(counts[TW_ASSUMED_MARK] + counts[TW_DEFAULT]));
     tw_report_add(report, "evidence.settings_user", "", "settings by mark", (double)counts[TW_USER]);
     add_illustrative(report, plant);
+    tw_report_accuracy(report, plant);
     tw_report_add(report, "evidence.weather_generated", "", "weather from the climate generator",
                   plant->weather->generated)
         ->truth = true;

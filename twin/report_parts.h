@@ -26,4 +26,5 @@ void tw_report_limits(TwReport *report, const TwState *state, const TwWorkloadTo
 void tw_report_waves(TwReport *report, const TwState *state);
 void tw_report_events(TwReport *report, const TwState *state);
 void tw_report_network(TwReport *report, const TwState *state, const TwWorkloadTotals *totals);    // with rows of racks
+void tw_report_accuracy(TwReport *report, const TwPlant *plant);    // of its pools
 void tw_report_jobs(TwReport *report, const TwState *state);

@@ -2,6 +2,7 @@
 #include "sim/digits.h"
 #include "twin/card.h"
 #include "twin/limits.h"
+#include "twin/pool_accuracy.h"
 #include "twin/report.h"
 #include "twin/waves.h"
 
@@ -505,6 +506,7 @@ static void known(FILE *f, const TwReport *r, const TwPlant *plant)
             tw_report_value(r, "evidence.settings_measured"), tw_report_value(r, "evidence.settings_vendor"),
             tw_report_value(r, "evidence.settings_derived"), tw_report_value(r, "evidence.settings_assumed"),
             tw_report_value(r, "evidence.settings_user"));
+    tw_pools_accuracy_print(plant, tw_report_value(r, "tokens.output_per_s_per_mw_utility"), f);
     const char *illustrative = tw_report_text(r, "evidence.illustrative");
     if (illustrative[0]) fprintf(f, "  power: %s\n", illustrative);
     const TwNode *site = tw_node_group(tw_config_root(plant->config), "site");

@@ -544,6 +544,7 @@ static void read_row(TwThroughputRow *row, TwArena *arena, const TwRowCells *c)
     row->deploy.model = row->model;
     row->moe = has_experts(row->model);
     row->serve.seed = 1;
+    row->early = tw_throughput_early(row);
     (void)set_case(row, c);
 }
 

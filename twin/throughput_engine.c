@@ -71,6 +71,20 @@ TwRowEngine tw_throughput_engine(TwThroughputRow *row)
     return VLLM;
 }
 
+bool tw_throughput_early(const TwThroughputRow *row)
+{
+    static const char *const dates[] = {"2023", "2024", "Jan 2025", "Feb 2025", "Mar 2025"};
+    for (size_t i = 0; i < sizeof dates / sizeof *dates; i++)
+        if (holds(row->engine, dates[i])) return true;
+    char text[64];
+    tw_throughput_plain(row->engine, text, sizeof text);
+    if (begins(text, "mlperf")) return before(row, 5, 0);
+    // the first of or after March 2025: vLLM 0.8, SGLang 0.4.5, TensorRT-LLM 0.18
+    int number = named_release(row);
+    if (holds(text, "sglang")) return number > 0 && number < tw_release_number(0, 4, 5);
+    return holds(text, "vllm") ? before(row, 0, 8) : before(row, 0, 18);
+}
+
 // ---- submissions of MLPerf ------------------------------------------------------------------------------------------
 
 static const TwSubmission submissions[] = {

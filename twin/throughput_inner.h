@@ -62,6 +62,7 @@ static inline void assume(TwThroughputRow *row, const char *format, ...)
 typedef enum TwRowEngine { TRTLLM, VLLM, VLLM_2024, SGLANG, MLPERF } TwRowEngine;
 
 TwRowEngine tw_throughput_engine(TwThroughputRow *row);
+bool tw_throughput_early(const TwThroughputRow *row);    // of before April 2025
 
 // Submissions to MLPerf as NVIDIA's and their partners' configurations set them (closed/*/configs of the results'
 // repositories), by submitter where they differ, chip and scenario: largest batch and token budget of an attention

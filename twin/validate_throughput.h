@@ -9,6 +9,7 @@ typedef struct TwThroughputRow {
     const char *id, *source, *gpu, *model, *mode, *engine, *group, *tokens;
     char quality;
     bool core, moe;
+    bool early;           // software of before April 2025, by its release or the date in its name
     bool over;            // more than the board's limit, at the lowest clock
     char reason[200];     // why it cannot be expressed; "": it can
     char assumed[200];    // what the table does not say

@@ -1,0 +1,91 @@
+#include "twin/pool_accuracy.h"
+#include "sim/digits.h"
+#include "twin/report_parts.h"
+
+#include <string.h>
+
+TwLike tw_pool_like(const TwPoolPlan *pool)
+{
+    static const char *const engines[] = {"vllm", "sglang", "trtllm"};
+    TwLike like = {.chip = pool->chip, .mixture = pool->mixture, .engine = "", .load = "open"};
+    for (size_t i = 0; pool->engine && i < sizeof engines / sizeof *engines; i++)
+        if (strncmp(pool->engine, engines[i], strlen(engines[i])) == 0) like.engine = engines[i];
+    return like;
+}
+
+static bool alike(const TwLike *a, const TwLike *b)
+{
+    return a->mixture == b->mixture && strcmp(a->chip, b->chip) == 0 && strcmp(a->engine, b->engine) == 0;
+}
+
+// The first pool that is as this one.
+static int first_like(const TwPlant *plant, int pool)
+{
+    TwLike like = tw_pool_like(&plant->pools[pool]);
+    for (int i = 0; i < pool; i++) {
+        TwLike other = tw_pool_like(&plant->pools[i]);
+        if (alike(&like, &other)) return i;
+    }
+    return pool;
+}
+
+// Three digits: no more is known.
+static const char *rounded(double value, char text[32])
+{
+    double unit = pow(10.0, floor(log10(value)) - 2.0);
+    return tw_grouped(text, 32, unit * round(value / unit), ",", 4);
+}
+
+void tw_pools_accuracy_print(const TwPlant *plant, double per_mw, FILE *stream)
+{
+    bool one = true;
+    for (int i = 1; i < plant->pool_count; i++) one &= first_like(plant, i) == 0;
+    for (int i = 0; i < plant->pool_count; i++) {
+        if (first_like(plant, i) < i) continue;
+        TwLike like = tw_pool_like(&plant->pools[i]);
+        TwAccuracy accuracy;
+        TwError error = {0};
+        if (!tw_accuracy_find(&accuracy, NULL, &like, &error)) {
+            fprintf(stream, "  published rows: %s:%d: %s\n", error.file, error.line, error.text);
+            return;
+        }
+        fprintf(stream, "  against published rows%s%s: error in the median, and of four in five (docs/validation.md)\n",
+                one ? "" : ", pool ", one ? "" : plant->pools[i].name);
+        tw_accuracy_print(&accuracy, &like, TW_ERRORS_TOLD, stream);
+        const TwErrorBand *joules = &accuracy.band[TW_ERROR_JOULES];
+        char low[32], high[32];
+        if (one && per_mw > 0.0 && joules->rows > 0)
+            fprintf(stream, "  by their joules a token: %s to %s output tokens/s per MW\n",
+                    rounded(per_mw * (1.0 + joules->low), low), rounded(per_mw * (1.0 + joules->high), high));
+    }
+}
+
+void tw_report_accuracy(TwReport *report, const TwPlant *plant)
+{
+    for (int i = 0; i < plant->pool_count; i++) {
+        TwLike like = tw_pool_like(&plant->pools[i]);
+        TwAccuracy accuracy;
+        TwError error = {0};
+        char path[80], text[128];
+        const char *name = plant->pools[i].name;
+        if (!tw_accuracy_find(&accuracy, NULL, &like, &error)) {
+            tw_report_add_text(report, "accuracy.problem", "errors against published figures are not known",
+                               error.text);
+            return;
+        }
+        snprintf(path, sizeof path, "accuracy.%.40s.rows_of_chip", name);
+        tw_report_add(report, path, "", "published rates of this chip and kind of model", accuracy.chip_rows);
+        for (int k = 0; k < TW_ERRORS; k++) {
+            const TwErrorBand *b = &accuracy.band[k];
+            if (b->rows == 0) continue;
+            const TwKpiRow rows[] = {{"rows", "", "published rows like it", b->rows},
+                                     {"publishers", "", "who published them", b->publishers},
+                                     {"error_p50", "1", "predicted over published less one, median", b->p50},
+                                     {"error_low", "1", "from where four in five are", b->low},
+                                     {"error_high", "1", "to where four in five are", b->high}};
+            tw_report_add_rows(report, rows, sizeof rows / sizeof *rows, "accuracy.%.40s.%s", name, tw_error_names[k]);
+            snprintf(path, sizeof path, "accuracy.%.40s.%s.of", name, tw_error_names[k]);
+            tw_report_add_text(report, path, "published rows like it", tw_accuracy_group(&like, b->level, text));
+        }
+    }
+}
