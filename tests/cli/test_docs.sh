@@ -1,5 +1,5 @@
-# The pages hold together: relative links lead to a file and to a heading of it, headings that sources name are there, and
-# every command line uses commands and options that exist.
+# The pages hold together: relative links lead to a file and to a heading of it, headings that sources name are there, rows of
+# a table have its head's cells, and every command line uses commands and options that exist.
 . "$TOKENWORKS_SOURCE/tests/cli/cli.sh"
 cd "$TOKENWORKS_SOURCE" || exit 1
 # what the map says is not there yet may be named elsewhere
@@ -50,6 +50,12 @@ for page in pages:
         target = os.path.normpath(os.path.join(os.path.dirname(page), file)) if file else page
         pointers += 1
         if anchor not in known.get(target, set()): print(f"{page}: no heading for {file}#{anchor}")
+    # a row with more cells than its table's head loses them in the rendered page
+    width = None
+    for line in text.split("\n"):
+        cells = len(re.findall(r"(?<!\\)\|", line)) - 1 if line.startswith("|") else None
+        if cells and width and cells != width: print(f"{page}: {cells} cells under a head of {width}: {line[:60]}")
+        width = (width or cells) if cells else None
 for folder in sys.argv[1:]:
     for source in glob.glob(folder + "/**/*.*", recursive=True):
         if not re.search(r"\.([ch]|cu|cuh|py|sh|cfg)$", source): continue
