@@ -297,6 +297,14 @@ static void fill_plant(TwThermalPlant *plant, const TwThermalSpec *spec, double 
             plant->york.free_fraction = row->free_convection_fraction;
             if (plant->kind == YORK_TOWER) ua = plant->york.water_ratio > 0.0 ? 1.0 : 0.0;
         }
+        // the four numbers of a design point are three: a slip of the pen in one of them is a plant of another size
+        double water_w = row->flow_kg_s * plant->plant_cp * (row->inlet_degc - row->outlet_degc);
+        if (plant->kind != CONDUCTANCE && water_w > 0.0 && fabs(water_w / row->capacity_w - 1.0) > 0.1)
+            tw_warnings_add(
+                errors, NULL, 0, 0,
+                "cooling.plant: flow_kg_s = %g cooled from %g to %g degC is %.0f kW, capacity_w is %.0f kW: "
+                "the design point is taken from capacity and temperatures",
+                row->flow_kg_s, row->inlet_degc, row->outlet_degc, 1e-3 * water_w, 1e-3 * row->capacity_w);
         if (row->inlet_degc <= row->outlet_degc)
             tw_errors_add(
                 errors, NULL, 0, 0,

@@ -236,4 +236,9 @@ grep -q "air there 27.0 degC\$" out.txt || fail "rooms of dsx_virginia carry the
 expect 0 "air there 31.6 degC, 4.6 K above its set point" "$TOKENWORKS" check dps_8rack --set cooling.room.unit_count=1
 expect 0 "air there 27.0 degC" "$TOKENWORKS" check dps_8rack
 grep -q "above its set point" out.txt && fail "two units hold the room"
+# a design point whose flow, temperatures and capacity are not one plant's is told; one within a tenth is rounding
+expect 0 "flow_kg_s = 100 cooled from 46.11 to 40.55 degC is" "$TOKENWORKS" check "$facilities/dps_8rack.cfg" --set cooling.plant.flow_kg_s=100
+grep -q "capacity_w is 2931 kW" err.txt || fail "the plant's capacity"
+expect 3 "" "$TOKENWORKS" check "$facilities/dps_8rack.cfg" --set cooling.plant.flow_kg_s=100 --strict
+expect 0 "valid" "$TOKENWORKS" check "$facilities/dps_8rack.cfg" --set cooling.plant.flow_kg_s=120 --strict
 finish
