@@ -1,6 +1,7 @@
 // One row of a throughput table as a case of the serving model: what the columns say, and what is assumed where they
 // do not.
 #include "sim/data.h"
+#include "sim/file.h"
 #include "twin/throughput_inner.h"
 #include "twin/throughput_names.h"
 
@@ -44,8 +45,30 @@ static bool check_numbers(TwThroughputRow *row, const TwRowCells *c)
 
 // ---- chip, model, types ---------------------------------------------------------------------------------------------
 
-static bool set_chip(TwThroughputRow *row)
+// A chip of one's own, by its file: told apart by its kind, which decides how engines run on it.
+static bool set_own_chip(TwThroughputRow *row, TwArena *arena)
 {
+    TwAcceleratorRow chip;
+    TwConfig *config = NULL;
+    TwError error;
+    char name[160];
+    bool good = tw_load_part(&tw_accelerator_kind, row->gpu, &chip, &config, &error);
+    if (good) {
+        row->deploy.chip = row->gpu;
+        snprintf(name, sizeof name, "%s: %s",
+                 tw_before_hopper(&chip) ? "A100"
+                 : chip.fp4_flops > 0.0  ? "Blackwell"
+                                         : "Hopper",
+                 row->gpu);
+        row->gpu = tw_arena_text(arena, name);
+    }
+    if (config) tw_config_destroy(config);
+    return good || cannot(row, "gpu \"%s\": %s", row->gpu, error.text);
+}
+
+static bool set_chip(TwThroughputRow *row, TwArena *arena)
+{
+    if (tw_file_has_suffix(row->gpu, ".cfg")) return set_own_chip(row, arena);
     const char *part = NULL, *name = tw_throughput_gpu(row->gpu, &part);
     if (name) {
         if (strcmp(name, row->gpu) != 0) assume(row, "%s for %s", name, row->gpu);
@@ -466,7 +489,7 @@ static bool set_load(TwThroughputRow *row, const TwRowCells *c, double isl, doub
 
 // ---- a row ----------------------------------------------------------------------------------------------------------
 
-static bool set_case(TwThroughputRow *row, const TwRowCells *c)
+static bool set_case(TwThroughputRow *row, TwArena *arena, const TwRowCells *c)
 {
     const char *speculation = text_of(c, "spec_decode");
     if (!row->model[0]) return cannot(row, "no model is named");
@@ -475,7 +498,7 @@ static bool set_case(TwThroughputRow *row, const TwRowCells *c)
     if (holds(text_of(c, "kind"), "CLAIM") && row->quality == 'C') assume(row, "vendor claim");
     TwRowEngine engine = tw_throughput_engine(row);
     double isl = number_of(c, "isl"), osl = number_of(c, "osl");
-    if (!set_chip(row) || !set_types(row, c, engine) || !set_layout(row, c)) return false;
+    if (!set_chip(row, arena) || !set_types(row, c, engine) || !set_layout(row, c)) return false;
     if (!set_lengths(row, c, isl, osl) || !set_load(row, c, isl, osl)) return false;
     tw_throughput_set_engine(row, c, engine);
     if (!tw_throughput_set_drafts(row, speculation, number_of(c, "step_tokens"))) return false;
@@ -545,7 +568,7 @@ static void read_row(TwThroughputRow *row, TwArena *arena, const TwRowCells *c)
     row->moe = has_experts(row->model);
     row->serve.seed = 1;
     row->early = tw_throughput_early(row);
-    (void)set_case(row, c);
+    (void)set_case(row, arena, c);
 }
 
 // All columns that are needed are there, and none is called as others call it: it would be passed over.

@@ -294,6 +294,26 @@ echo 'id,gpu' > "$folder/t.csv"
 "$program" validate throughput "$folder/t.csv" > /dev/null 2> "$folder/err"
 [ $? = 3 ] || fail "a table without its columns: exit"
 grep -q 'no column model_id, n_gpus, mode, tokens_per_s, token_def$' "$folder/err" || fail "a table without its columns"
+# chips and models of one's own, by their files: shapes and tables that are the shipped ones give the shipped figure
+cp "$TOKENWORKS_SOURCE/facilities/parts/accelerator/h200_sxm.cfg" "$folder/chip.cfg"
+cp "$TOKENWORKS_SOURCE/facilities/parts/model/llama-3.1-8b.cfg" "$folder/model.cfg"
+cp -r "$TOKENWORKS_SOURCE/calibration/h200_sxm" "$folder/tables"
+sed -i 's|^calibration .*|calibration = "./tables";|' "$folder/chip.cfg"
+cat > "$folder/t.csv" << 'END'
+id,model_id,gpu,n_gpus,weight_dtype,kv_dtype,engine,mode,isl,osl,concurrency,token_def,tokens_per_s
+a,llama-3.1-8b,H200-SXM,1,fp8,fp8,vllm 0.11.1,closed_loop,1000,100,8,output,1000
+b,model.cfg,chip.cfg,1,fp8,fp8,vllm 0.11.1,closed_loop,1000,100,8,output,1000
+c,model.cfg,none.cfg,1,fp8,fp8,vllm 0.11.1,closed_loop,1000,100,8,output,1000
+END
+(cd "$folder" && "$program" validate throughput t.csv --json 2> /dev/null) | python3 -c '
+import json, sys
+told = json.load(sys.stdin)
+ours = {r["case"]: r["ours"] for r in told["rows"] if r["unit"] == "tokens/s"}
+assert ours["a"] == ours["b"] > 0, ours
+assert "none.cfg" in told["skipped"][0]["reason"], told["skipped"]
+assert any("Hopper: chip.cfg" in r["what"] for r in told["rows"]), told["rows"]
+' || fail "a chip and a model of one's own"
+
 # a column as others call it would be passed over: fp8 for bf16
 sed 's/weight_dtype/Precision/; s/concurrency/max_concurrency/' > "$folder/t.csv" << 'END'
 id,model_id,gpu,n_gpus,weight_dtype,mode,isl,osl,concurrency,token_def,tokens_per_s
