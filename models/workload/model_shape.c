@@ -45,6 +45,8 @@ static const TwField model_fields[] = {
      "softmax has a learned weight a head besides", NULL},
     {"query_key_norms", "", TW_BOOLEAN, 0, 0, "false", ROW(query_key_norms),
      "queries and keys are normed beside the rotation", NULL},
+    {"norms_span_heads", "", TW_BOOLEAN, 0, 0, "false", ROW(norms_span_heads),
+     "these norms are over all heads together: tensor parallelism sums for them", NULL},
     {"full_layers", "1", TW_INTEGER, 0, 1000, NULL, ROW(full_layers), "layers with full attention", NULL},
     {"positions", "1", TW_INTEGER, 1, 1 << 30, NULL, ROW(positions), "longest context", NULL},
     {"parameters", "1", TW_REAL, 1e6, 1e14, NULL, ROW(parameters), "weights, as published or counted", NULL},

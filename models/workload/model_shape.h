@@ -25,6 +25,7 @@ typedef struct TwModelRow {
     bool window_chunks;                                    // windows are fixed chunks: a token sees its own alone
     bool attention_sinks;                                  // a learned weight a head in the softmax
     bool query_key_norms;                                  // queries and keys are normed
+    bool norms_span_heads;                                 // these over all heads together, not each by itself
     int64_t gate_groups;                                   // of experts behind a sigmoid gate with a bias; 0: another
     int64_t full_layers;                                   // layers with full attention
     int64_t positions;                                     // longest context

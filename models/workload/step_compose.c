@@ -299,7 +299,9 @@ static void projections_gqa(const Out *out)
     double q = (double)(m->heads * m->head_dim) / tp;
     double kv = fmax((double)m->kv_heads / tp, 1.0) * (double)m->head_dim;
     gemm(out, "qkv", layers, out->compose->projection, n, q + 2.0 * kv, hidden);
-    if (m->query_key_norms) glue(out, "query and key norms", layers, tw_op_rope(n, q, kv, 0.0, 2.0));
+    // squares are summed in a kernel before the sum over ranks
+    double norms = m->norms_span_heads && tp > 1.0 ? 2.0 : 1.0;
+    if (m->query_key_norms) glue(out, "query and key norms", norms * layers, tw_op_rope(n, q, kv, 0.0, 2.0));
     if (!tw_kernel_attention_ropes(out->compose->kernels, out->compose->attention, out->compose->cache))
         rotation(out, layers, q, kv, kv);
     gemm(out, "attention output", layers, out->compose->output, n, hidden, q);
@@ -474,6 +476,8 @@ int tw_compose_sums(const TwCompose *c, double tokens, TwMove *move)
     // after attention, and after what is no routed expert of other ranks
     double sums = c->ranks > 1.0 ? layers + layers_of(c, m->layers - m->moe_layers) : 2.0 * layers;
     if (c->tp > 1.0) move[count++] = all_reduce(c, "all-reduce", sums, row);
+    // two numbers of 32 bits a token
+    if (c->tp > 1.0 && m->norms_span_heads) move[count++] = all_reduce(c, "sums of norms", layers, 8.0 * tokens);
     if (c->stages > 1.0) move[count++] = (TwMove){"next stage", TW_MOVE_SEND, c->stages - 1.0, c->tp, row / c->tp, 1.0};
     return count;
 }

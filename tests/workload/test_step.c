@@ -472,6 +472,25 @@ static void query_and_key_norms(void)
     fixture_close(&f);
 }
 
+// Norms over all heads together, cut by tensor parallelism, take one kernel and one small sum a layer more.
+static void norms_over_all_heads(void)
+{
+    for (int ranks = 4; ranks <= 8; ranks *= 2) {
+        Fixture f;
+        CHECK(fixture_open(&f, "h200_sxm", "minimax-m2", "fp8_block", ranks));
+        CHECK(f.model.norms_span_heads);
+        TwStepModel *with = fixture_model(&f), *without;
+        f.model.norms_span_heads = false, without = fixture_model(&f);
+        const TwBatch few = decode_batch(4, 1000);
+        double more_s = part_s(with, &few, NULL) - part_s(without, &few, NULL);
+        double sums_s = part_s(with, &few, "sums of norms"), kernel_s = part_s(without, &few, "query and key norms");
+        CHECK_NEAR(more_s, sums_s + kernel_s, 1e-9);
+        CHECK(sums_s > 62.0 * 8e-6 && sums_s < 62.0 * 25e-6);
+        tw_step_destroy(with), tw_step_destroy(without);
+        fixture_close(&f);
+    }
+}
+
 // Sequences of one text: one of them costs what it costs anyhow, many of them hardly more than one while experts are
 // read for few tokens, and as much as others where they compute, within a quarter.
 static void one_text(const char *chip, const char *model, const char *precision, int apart)
@@ -1083,6 +1102,7 @@ int main(void)
     kernels_of_their_own();
     quantisation_in_norms_as_published();
     query_and_key_norms();
+    norms_over_all_heads();
     alike_ranks_are_even("gb300", "fp4", false);
     alike_ranks_are_even("b200_sxm", "fp8", true);
     more_than_the_tables(1);
