@@ -540,14 +540,18 @@ static bool unknown_option(const char *given, TwCommand command)
     int count = 0;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (table[i].option.commands & (int)command) known[count++] = table[i].option.name;
-    char name[128];
+    char name[128], written[128];
     while (*given == '-') given++;
     snprintf(name, sizeof name, "%.*s", (int)strcspn(given, "="), given);
+    memcpy(written, name, sizeof name);
     for (char *c = name; *c; c++)
         if (*c == '_') *c = '-';
     const char *first = NULL, *near = tw_nearest(name, known, count);
     for (int i = 0; i < count; i++) {
-        if (strcmp(known[i], name) == 0) return usage("option --%s takes no value%s", name, "");
+        // underscores for dashes, or a value that it does not take
+        if (strcmp(known[i], name) == 0)
+            return strcmp(known[i], written) == 0 ? usage("option --%s takes no value%s", name, "")
+                                                  : usage("unknown option --%s; did you mean --%s?", written, name);
         if (strncmp(known[i], name, strlen(name)) != 0) continue;
         if (first) {
             fprintf(stderr, "tokenworks: --%s is short for --%s, --%s and perhaps more\n", name, first, known[i]);

@@ -14,6 +14,7 @@
 #include "twin/validate_throughput.h"
 
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 // Adds the rows of its subject; file: a table of further cases given by the user, or NULL.
@@ -62,11 +63,27 @@ static bool find_table(const char **file, char shipped[512], int *status)
     return tw_cli_file(*file, "a table of cases", status);
 }
 
+// Each table counts once, and none is written over.
+static bool tables_apart(const struct stat *read, int count, const char *name, const char *out)
+{
+    struct stat written;
+    const struct stat *last = &read[count - 1];
+    for (int i = 0; i < count - 1; i++)
+        if (read[i].st_dev == last->st_dev && read[i].st_ino == last->st_ino) {
+            fprintf(stderr, "tokenworks: %s is given twice: its rows would count twice\n", name);
+            return false;
+        }
+    if (stat(out, &written) != 0 || written.st_dev != last->st_dev || written.st_ino != last->st_ino) return true;
+    fprintf(stderr, "tokenworks: --errors %s is a table that is read: expected another file\n", out);
+    return false;
+}
+
 // --errors: the table that predictions are shown with, of the rows of all files.
 static int write_errors(const TwOptions *options)
 {
     enum { MOST = 16 };
     TwErrorTable tables[MOST];
+    struct stat at[MOST];
     int count = options->file_count - 1, read = 0, status = TW_DONE;
     if (count < 1 || count > MOST || options->screenshot || options->json ||
         strcmp(options->files[0], "throughput") != 0) {
@@ -83,6 +100,10 @@ static int write_errors(const TwOptions *options)
         char shipped[512];
         tables[i].name = slash ? slash + 1 : file;
         if (!find_table(&file, shipped, &status)) break;
+        if (stat(file, &at[i]) != 0 || !tables_apart(at, i + 1, options->files[i + 1], options->errors)) {
+            status = TW_USAGE;
+            break;
+        }
         good = tw_throughput_read(&tables[i].rows, file, &error);
         read += good;
     }

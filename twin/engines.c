@@ -199,10 +199,9 @@ static void set_vllm(const TwRelease *r, const TwServed *s, TwEngineDefaults *d)
 }
 
 // Experts behind a sigmoid gate with a bias are chosen by PyTorch's top-k, groups first and then experts, with what is
-// compiled around it (biased_grouped_topk_impl), until one kernel does: DeepSeek's since 0.4.6 (pull request 5371,
-// "36us
-// -> 8us"), Kimi's 384 in one group since 0.5.6 (13287), MiniMax's 256 since 0.5.7 (14047, eight kernels before),
-// others in one group since 0.5.15 (29771).
+// compiled around it (biased_grouped_topk_impl), until one kernel does: DeepSeek's since 0.4.6 (36 us before, 8 after
+// by its pull request 5371), Kimi's 384 in one group since 0.5.6 (13287), MiniMax's 256 since 0.5.7 (14047, eight
+// kernels before), others in one group since 0.5.15 (29771).
 static double sglang_gate_s(const TwRelease *r, const TwServed *s)
 {
     bool many = false;

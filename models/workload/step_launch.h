@@ -4,8 +4,8 @@
 // counted over the operators of the step, and the device stands still for a moment before each:
 //     t = max(device + n gap, n launch)
 // In pieces, cut at the attention of each layer, the device waits for a replay a layer, and the host starts a piece,
-// the append to the cache and the attention, which is four kernels where it is latent. Sources and ranges: docs/calibration.md. Left out: how the host is slowed
-// down by others, how far ranks drift apart.
+// the append to the cache and the attention, which is four kernels where it is latent. Sources and ranges:
+// docs/calibration.md. Left out: how the host is slowed down by others, how far ranks drift apart.
 #pragma once
 
 #include "models/workload/step_compose.h"

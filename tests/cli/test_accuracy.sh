@@ -67,6 +67,8 @@ expect 2 "expected: validate throughput FILE... --errors OUT.csv" "$TOKENWORKS" 
 expect 2 "expected: validate throughput FILE... --errors OUT.csv" "$TOKENWORKS" validate throughput --errors x.csv
 expect 5 "none.csv" "$TOKENWORKS" validate throughput mine.csv none.csv --errors x.csv
 expect 5 "nowhere" "$TOKENWORKS" validate throughput mine.csv --errors nowhere/x.csv
+expect 2 "./mine.csv is given twice" "$TOKENWORKS" validate throughput mine.csv ./mine.csv --errors x.csv
+expect 2 "--errors mine.csv is a table that is read" "$TOKENWORKS" validate throughput mine.csv --errors mine.csv
 sed -i 's/H200-SXM/MI300X/' mine.csv
 expect 3 "no row of the tables can be expressed" "$TOKENWORKS" validate throughput mine.csv --errors x.csv
 [ ! -e x.csv ] || fail "a table of nothing"

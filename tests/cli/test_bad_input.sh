@@ -18,6 +18,7 @@ for pair in input-len=isl random-output-len=osl request-rate=rate num-prompts=re
     max_num_batched_tokens=max-tokens gpu-memory-utilization=memory-fraction kv-cache-dtype=kv-precision max-concurrency=concurrency; do
     expect 2 "did you mean --${pair#*=}?" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b "--${pair%=*}" 1
 done
+expect 2 "unknown option --batch_wait; did you mean --batch-wait?" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --batch_wait 3,4
 expect 2 "unknown option --qps; see --help" "$TOKENWORKS" run "$dps" --qps 3
 # every name that is offered is an option
 for name in $(sed -n 's/.*{"[a-z-]*", "\([a-z-]*\)"},/\1/p' "$TOKENWORKS_SOURCE/cli/elsewhere.c" | sort -u); do
