@@ -70,6 +70,10 @@ static bool read_band(const Table *t, int row, TwErrorBand *band, TwErrorOf *of,
     if (quantity < 0) return false;
     for (int k = 0; k < 3; k++)
         if (!number(t, row, ROWS + k, k < 2 ? 1.0 : 0.0, true, &count[k], error)) return false;
+    for (int k = 1; k < 3; k++)
+        if (count[k] > count[0])
+            return tw_fail_at(error, t->path, tw_csv_line(t->csv, row), 0, "%s = %g, expected at most its %g rows",
+                              columns[ROWS + k], count[k], count[0]);
     for (int k = 0; k < 5; k++)
         if (!number(t, row, P10 + k, -1.0, false, &value[k], error)) return false;
     static const int rising[] = {LOW - P10, 0, P50 - P10, P90 - P10, HIGH - P10};
@@ -197,7 +201,7 @@ const char *tw_accuracy_warning(const TwAccuracy *accuracy, const TwLike *like, 
     if (accuracy->chip_rows == 0)
         snprintf(text, 128, "no published row of %s on %s: those of other chips",
                  like->mixture ? "a mixture of experts" : "a dense model", chip);
-    else if (rate->rows > 0 && rate->level > TW_LIKE_CHIP)
+    else if (rate->rows == 0 || rate->level > TW_LIKE_CHIP)
         snprintf(text, 128, "of %s on %s %d published rates: too few, or of one publisher",
                  like->mixture ? "mixtures of experts" : "dense models", chip, accuracy->chip_rows);
     else

@@ -54,7 +54,7 @@ void tw_pools_accuracy_print(const TwPlant *plant, double per_mw, FILE *stream)
         tw_accuracy_print(&accuracy, &like, TW_ERRORS_TOLD, stream);
         const TwErrorBand *joules = &accuracy.band[TW_ERROR_JOULES];
         char low[32], high[32];
-        if (one && per_mw > 0.0 && joules->rows > 0)
+        if (one && per_mw > 0.0 && joules->rows > 0 && joules->low > -1.0)
             fprintf(stream, "  by their joules a token: %s to %s output tokens/s per MW\n",
                     rounded(per_mw * (1.0 + joules->low), low), rounded(per_mw * (1.0 + joules->high), high));
     }

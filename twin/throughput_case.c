@@ -13,21 +13,15 @@ static bool check_numbers(TwThroughputRow *row, const TwRowCells *c)
         double least, most;
         bool whole;
     } cells[] = {
-        {"tokens_per_s", 0.0, 1e15, false},
-        {"n_gpus", 1.0, 1e6, false},
-        {"tp", 0.0, 4096.0, true},
-        {"pp", 0.0, 4096.0, true},
-        {"ep", 0.0, 4096.0, true},
-        {"dp", 0.0, 4096.0, true},
-        {"isl", 1.0, 1e7, false},
-        {"osl", 1.0, 1e7, false},
-        {"concurrency", 1e-3, 1e6, false},
-        {"req_rate_per_s", 1e-9, 1e9, false},
-        {"requests", 1.0, 1e9, true},
-        {"prefill_gpus", 1.0, 1e6, true},
-        {"step_tokens", 1.0, 16.0, false},
-        {"gpu_tdp_w", 0.0, 1e5, false},
-        {"gpu_power_cap_w", 0.0, 1e5, false},
+        {"tokens_per_s", 0.0, 1e15, false}, {"n_gpus", 1.0, 1e6, false},
+        {"tp", 0.0, 4096.0, true},          {"pp", 0.0, 4096.0, true},
+        {"ep", 0.0, 4096.0, true},          {"dp", 0.0, 4096.0, true},
+        {"isl", 1.0, 1e7, false},           {"osl", 1.0, 1e7, false},
+        {"concurrency", 1e-3, 1e6, false},  {"req_rate_per_s", 1e-9, 1e9, false},
+        {"requests", 1.0, 1e9, true},       {"prefill_gpus", 1.0, 1e6, true},
+        {"step_tokens", 1.0, 16.0, false},  {"ttft_ms", 0.0, 1e12, false},
+        {"tpot_ms", 0.0, 1e12, false},      {"power_w", 0.0, 1e12, false},
+        {"gpu_tdp_w", 0.0, 1e5, false},     {"gpu_power_cap_w", 0.0, 1e5, false},
     };
     for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
         const char *text = text_of(c, cells[i].name);
@@ -419,6 +413,7 @@ static bool set_apart(TwThroughputRow *row, const TwRowCells *c)
     double prompts = gpus / (row->gpus / s->replicas);
     if (isnan(row->concurrency)) return cannot(row, "no concurrency is published");
     if (isnan(gpus)) return cannot(row, "prefill_gpus is not given");
+    if (gpus >= row->gpus) return cannot(row, "prefill_gpus %g of %g GPUs: none decode", gpus, row->gpus);
     if (prompts != floor(prompts) || !(prompts < s->replicas) || s->replicas != floor(s->replicas))
         return cannot(row, "%g of %g GPUs are no whole number of replicas of %g", gpus, row->gpus,
                       row->gpus / s->replicas);
@@ -498,6 +493,10 @@ static bool set_case(TwThroughputRow *row, TwArena *arena, const TwRowCells *c)
     if (holds(text_of(c, "kind"), "CLAIM") && row->quality == 'C') assume(row, "vendor claim");
     TwRowEngine engine = tw_throughput_engine(row);
     double isl = number_of(c, "isl"), osl = number_of(c, "osl");
+    if (text_of(c, "prefill_gpus")[0] && strcmp(row->mode, "disagg_closed_loop") != 0)
+        return cannot(row, "prefill_gpus of mode %s: expected disagg_closed_loop", row->mode);
+    if (text_of(c, "step_tokens")[0] && tw_throughput_undrafted(speculation))
+        return cannot(row, "step_tokens without drafts: expected spec_decode, as mtp3");
     if (!set_chip(row, arena) || !set_types(row, c, engine) || !set_layout(row, c)) return false;
     if (!set_lengths(row, c, isl, osl) || !set_load(row, c, isl, osl)) return false;
     tw_throughput_set_engine(row, c, engine);

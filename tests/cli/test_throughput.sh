@@ -251,6 +251,8 @@ plain,deepseek-v3,H200-SXM,16,fp8,SGLang (2025),,16,decode_only,8192,1024,64,,,,
 three,deepseek-v3,H200-SXM,16,fp8,SGLang (2025),,16,decode_only,8192,1024,64,,,,mtp2,3.5,output,1000
 other,glm-4.6,H200-SXM,8,fp8,TensorRT-LLM 1.2,8,8,closed_loop,1024,512,4,,,,mtp1,1.8,output,1000
 int4,moonshotai/Kimi-K2.5,H200-SXM,8,int4,SGLang 0.5.6,8,1,closed_loop,512,64,1,,,,,,output,100
+where,llama-3.1-8b,H100-SXM,4,bf16,vLLM 0.11.0,1,1,closed_loop,512,512,8,2,,,,,output,5000
+lone,llama-3.1-8b,H100-SXM,1,bf16,vLLM 0.11.0,1,1,closed_loop,512,512,8,,,,none,2.0,output,5000
 END
 "$program" validate throughput "$folder/t.csv" --json 2> /dev/null | python3 -c '
 import json, sys
@@ -263,9 +265,18 @@ assert 0.9 < asked < 1.02 and 2.5 < ours["more"] / ours["bound"] < 3.1, (asked, 
 assert ours["drained"] < 0.8 * ours["asked"], ours
 assert 1.4 < ours["two"] / ours["plain"] < 2.0 and ours["other"] > 0 and ours["int4"] > 0, ours
 reasons = {s["case"]: s["reason"] for s in told["skipped"]}
-words = dict(all="4 of 4 GPUs are no whole", odd="1 of 4 GPUs are no whole", batch="its batch", three="make 1 to 3")
+words = dict(all="4 of 4 GPUs: none decode", odd="1 of 4 GPUs are no whole", batch="its batch", three="make 1 to 3",
+             where="expected disagg_closed_loop", lone="step_tokens without drafts")
 assert sorted(reasons) == sorted(words) and all(words[k] in reasons[k] for k in words), reasons
 ' || fail "prompts elsewhere, decodes alone, drains"
+
+# a published latency or power that is no number is told, not passed over
+for column in ttft_ms tpot_ms power_w; do
+    printf 'id,model_id,gpu,n_gpus,weight_dtype,engine,tp,mode,isl,osl,concurrency,token_def,tokens_per_s,%s\n%s\n' $column \
+        "a,llama-3.1-8b,H100-SXM,1,bf16,vLLM 0.11.0,1,closed_loop,512,64,1,output,100,12 ms" > "$folder/t.csv"
+    "$program" validate throughput "$folder/t.csv" 2> /dev/null | grep -q "left out: $column \"12 ms\": expected a number" ||
+        fail "$column that is no number"
+done
 
 # the shipped blind set, by its bare name: nearly all of it can be expressed and most of it is met
 if ! sanitized; then

@@ -79,9 +79,10 @@ static void words(void)
     CHECK_TEXT(tw_accuracy_warning(&a, &rubin, text),
                "no published row of a mixture of experts on Rubin: those of other chips");
     a.chip_rows = 3;
+    const char *few = "of mixtures of experts on Rubin 3 published rates: too few, or of one publisher";
+    CHECK_TEXT(tw_accuracy_warning(&a, &rubin, text), few);    // nor is any wider group large enough
     a.band[TW_ERROR_RATE] = (TwErrorBand){.level = TW_LIKE_GENERATION, .rows = 30};
-    CHECK_TEXT(tw_accuracy_warning(&a, &rubin, text),
-               "of mixtures of experts on Rubin 3 published rates: too few, or of one publisher");
+    CHECK_TEXT(tw_accuracy_warning(&a, &rubin, text), few);
     a.band[TW_ERROR_RATE].level = TW_LIKE_CHIP;
     CHECK(tw_accuracy_warning(&a, &rubin, text) == NULL);
 }
@@ -110,6 +111,8 @@ static void wrong_tables(void)
             "quantity \"speed\": expected one of rate, ttft, power, joules");
     refused(head, "all,,,,,,rate,0,2,0,0,0,0,0,0\n", 3, "rows = 0, expected a whole number, 1 or more");
     refused(head, "all,,,,,,rate,9.5,2,0,0,0,0,0,0\n", 3, "rows = 9.5, expected a whole number, 1 or more");
+    refused(head, "all,,,,,,rate,9,12,0,0,0,0,0,0\n", 3, "publishers = 12, expected at most its 9 rows");
+    refused(head, "all,,,,,,rate,9,2,10,0,0,0,0,0\n", 3, "blind = 10, expected at most its 9 rows");
     refused(head, "all,,,,,,rate,9,2,0,0,many,0,0,0\n", 3, "many");
     refused(head, "all,,,,,,rate,9,2,0,0,nan,0,0,0\n", 3, "nan");
     refused(head, "all,,,,,,rate,9,2,0,-1.5,0,0,-2,0\n", 3, "expected -1 or more");
