@@ -256,15 +256,11 @@ void tw_cli_warn_limit(const TwAcceleratorRow *chip, double gpu_w)
 
 TwLike tw_cli_like(const TwRelease *release, const TwDeploySpec *spec, TwLoadKind load)
 {
-    static const char *const engines[] = {"vllm", "sglang", "trtllm", ""};    // no row is of `ideal`
     TwModelRow model;
-    TwConfig *config = NULL;
-    TwError error;
-    bool mixture = tw_load_part(&tw_model_kind, spec->model, &model, &config, &error) && model.experts > 0;
-    if (config) tw_config_destroy(config);
     return (TwLike){.chip = spec->chip,
-                    .mixture = mixture,
-                    .engine = engines[release->engine],
+                    .mixture = tw_model_numbers(spec->model, &model) && model.experts > 0,
+                    // no row is of it
+                    .engine = release->engine == TW_SERVING_IDEAL ? "" : tw_serving_names[release->engine],
                     .load = load == TW_LOAD_CLOSED                          ? "closed"
                             : load == TW_LOAD_OPEN || load == TW_LOAD_TRACE ? "open"
                                                                             : "offline"};

@@ -1,7 +1,5 @@
 #include "cli/elsewhere.h"
-
-#include <stddef.h>
-#include <string.h>
+#include "sim/config.h"
 
 const char *tw_option_elsewhere(const char *name)
 {
@@ -67,7 +65,5 @@ const char *tw_option_elsewhere(const char *name)
         {"speculative-num-steps", "drafts"},
         {"power-limit", "power-cap"},
     };
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strcmp(known[i][0], name) == 0) return known[i][1];
-    return NULL;
+    return tw_other_word(name, known, TW_COUNT(known));
 }

@@ -264,12 +264,7 @@ void tw_cli_told_dropped(const TwTrace *trace)
 static int64_t positions_of(const TwOptions *o)
 {
     TwModelRow model;
-    TwConfig *config = NULL;
-    TwError error;
-    int64_t positions =
-        tw_load_part(&tw_model_kind, o->serving[TW_ON_MODEL], &model, &config, &error) ? model.positions : 0;
-    if (config) tw_config_destroy(config);
-    return positions;
+    return tw_model_numbers(o->serving[TW_ON_MODEL], &model) ? model.positions : 0;
 }
 
 // Of the rows that are sent, as far as the model takes them.

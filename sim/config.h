@@ -208,3 +208,5 @@ bool tw_config_near(const char *folder, const char *name, char near[TW_NAME]);
 
 // The nearest of the known names (edit distance with transpositions, at most a third of the length); NULL: none.
 const char *tw_nearest(const char *name, const char *const *known, int count);
+// The second word of the pair that this one is the first of; NULL: of none.
+const char *tw_other_word(const char *name, const char *const (*pairs)[2], int count);

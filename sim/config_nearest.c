@@ -78,6 +78,13 @@ static void nearest_in(Nearest *nearest, const TwKind *kind, char *text, size_t 
     }
 }
 
+const char *tw_other_word(const char *name, const char *const (*pairs)[2], int count)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(name, pairs[i][0]) == 0) return pairs[i][1];
+    return NULL;
+}
+
 // Words that others use for a setting: few letters in common, but what is meant is plain. NULL: none.
 static const char *other_word(const char *name)
 {
@@ -87,9 +94,7 @@ static const char *other_word(const char *name)
                                            {"units", "unit_count"},
                                            {"count", "unit_count"},
                                            {"flywheel", "feed_pool"}};
-    for (int i = 0; i < TW_COUNT(words); i++)
-        if (strcmp(name, words[i][0]) == 0) return words[i][1];
-    return NULL;
+    return tw_other_word(name, words, TW_COUNT(words));
 }
 
 bool tw_nearest_in_kind(const TwKind *kind, const char *name, char *text, size_t size)

@@ -1,4 +1,5 @@
 #include "twin/accuracy.h"
+#include "sim/config.h"
 #include "sim/csv.h"
 #include "sim/data.h"
 #include "sim/json.h"
@@ -172,9 +173,8 @@ static const char *spelled(const char *key)
         {"other", "other engines"}, {"ampere", "Ampere"},       {"hopper", "Hopper"},
         {"blackwell", "Blackwell"}, {"offline", "all at once"}, {"closed", "a number in flight"},
         {"open", "at a rate"}};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcmp(words[i][0], key) == 0) return words[i][1];
-    return key;
+    const char *word = tw_other_word(key, words, TW_COUNT(words));
+    return word ? word : key;
 }
 
 const char *tw_accuracy_group(const TwLike *like, TwErrorLevel level, char text[128])

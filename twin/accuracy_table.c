@@ -40,15 +40,10 @@ typedef struct Samples {
 
 // ---- what a row is --------------------------------------------------------------------------------------------------
 
-static bool begins(const char *text, const char *part) { return strncmp(text, part, strlen(part)) == 0; }
-
 static const char *engine_of(const TwThroughputRow *r)
 {
-    char text[64];
-    tw_throughput_plain(r->engine, text, sizeof text);
-    if (begins(text, "mlperf") || strstr(text, "tensorrt") || strstr(text, "trtllm") || strstr(text, "trt-llm"))
-        return "trtllm";
-    return strstr(text, "sglang") ? "sglang" : strstr(text, "vllm") ? "vllm" : "other";
+    const char *family = tw_throughput_family(r->engine);
+    return strcmp(family, "mlperf") == 0 ? "trtllm" : family[0] ? family : "other";
 }
 
 static const char *load_of(const TwThroughputRow *r)
@@ -335,7 +330,7 @@ bool tw_error_table_write(const TwErrorTable *tables, int count, FILE *file, FIL
     for (int t = 0; t < count; t++)
         for (int i = 0; i < tables[t].rows.count; i++) {
             const TwThroughputRow *r = &tables[t].rows.rows[i];
-            if (!r->reason[0]) add_sample(&s, r, begins(tables[t].name, "blind"));
+            if (!r->reason[0]) add_sample(&s, r, strncmp(tables[t].name, "blind", 5) == 0);
         }
     bool good = s.count > 0;
     if (!good) tw_fail(error, TW_BAD_INPUT, "no row of the tables can be expressed");

@@ -114,6 +114,15 @@ bool tw_load_part(const TwKind *kind, const char *name, void *row, TwConfig **co
     return good;
 }
 
+bool tw_model_numbers(const char *name, TwModelRow *model)
+{
+    TwConfig *config = NULL;
+    TwError error;
+    bool good = tw_load_part(&tw_model_kind, name, model, &config, &error);
+    if (config) tw_config_destroy(config);
+    return good;
+}
+
 // ---- transfers ------------------------------------------------------------------------------------------------------
 
 // Where collectives are made, and how much less than alone the network cards have.

@@ -97,6 +97,9 @@ const char *tw_calibration_missing(const char *name, char text[400]);
 // Reads one shipped part, or a file where the name ends in .cfg. *config keeps the texts of the row.
 bool tw_load_part(const TwKind *kind, const char *name, void *row, TwConfig **config, TwError *error);
 
+// The model's shapes for a look at a number, without its texts. False: its part cannot be read.
+bool tw_model_numbers(const char *name, TwModelRow *model);
+
 // Cache and reads of windowed layers, into a spec that has its chip and model: typical length of a sequence that
 // decodes (0: windowed layers keep all of it), output tokens of a request, the longest sequence (0: not known).
 // one_pool: all layers keep whole sequences, and chunks decode on a kernel apart before Blackwell.

@@ -20,16 +20,16 @@ static const double chunked_step_s = 1e-3;
 
 static const double mib = 1048576.0;
 enum { LAST_PATCH = 999 };    // of a release whose patch is not said
-static const char *const names[] = {"vllm", "sglang", "trtllm", "ideal", NULL};
+const char *const tw_serving_names[] = {"vllm", "sglang", "trtllm", "ideal", NULL};
 
 bool tw_release_find(const char *text, TwRelease *release, TwError *error)
 {
     char name[32];
     size_t length = strcspn(text, ":");
     snprintf(name, sizeof name, "%.*s", (int)length, text);
-    int place = tw_word_place(name, names), part[3] = {0}, used = 0;
+    int place = tw_word_place(name, tw_serving_names), part[3] = {0}, used = 0;
     if (place < 0) {
-        const char *near = tw_nearest(name, names, 4);
+        const char *near = tw_nearest(name, tw_serving_names, 4);
         return tw_fail(error, TW_BAD_INPUT, "expected vllm, sglang, trtllm or ideal, or one with a release%s%s%s",
                        near ? "; did you mean " : ", as vllm:0.11", near ? near : "", near ? "?" : "");
     }
@@ -55,7 +55,7 @@ int tw_release_number(int major, int minor, int patch)
 const char *tw_release_name(const TwRelease *release, char text[32])
 {
     int n = release->number, patch = n % 1000;
-    int used = snprintf(text, 32, "%s", names[release->engine]);
+    int used = snprintf(text, 32, "%s", tw_serving_names[release->engine]);
     if (n > 0) used += snprintf(text + used, 32 - (size_t)used, " %d.%d", n / 1000000, n / 1000 % 1000);
     if (n > 0 && patch != LAST_PATCH) snprintf(text + used, 32 - (size_t)used, ".%d", patch);
     return text;

@@ -19,6 +19,8 @@ typedef enum TwServingEngine {
     TW_SERVING_IDEAL
 } TwServingEngine;
 
+extern const char *const tw_serving_names[];    // in that order, up to NULL
+
 // number: of tw_release_number; 0: the newest that is known.
 typedef struct TwRelease {
     TwServingEngine engine;

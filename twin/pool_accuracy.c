@@ -1,15 +1,17 @@
 #include "twin/pool_accuracy.h"
 #include "sim/digits.h"
+#include "twin/engines.h"
 #include "twin/report_parts.h"
 
 #include <string.h>
 
 TwLike tw_pool_like(const TwPoolPlan *pool)
 {
-    static const char *const engines[] = {"vllm", "sglang", "trtllm"};
     TwLike like = {.chip = pool->chip, .mixture = pool->mixture, .engine = "", .load = "open"};
-    for (size_t i = 0; pool->engine && i < sizeof engines / sizeof *engines; i++)
-        if (strncmp(pool->engine, engines[i], strlen(engines[i])) == 0) like.engine = engines[i];
+    // no row is of the ideal one
+    for (int i = 0; pool->engine && i < TW_SERVING_IDEAL; i++)
+        if (strncmp(pool->engine, tw_serving_names[i], strlen(tw_serving_names[i])) == 0)
+            like.engine = tw_serving_names[i];
     return like;
 }
 

@@ -513,11 +513,7 @@ static bool set_case(TwThroughputRow *row, TwArena *arena, const TwRowCells *c)
 static bool has_experts(const char *name)
 {
     TwModelRow model;
-    TwConfig *config = NULL;
-    TwError error;
-    bool experts = tw_load_part(&tw_model_kind, name, &model, &config, &error) && model.experts > 0;
-    if (config) tw_config_destroy(config);
-    return experts;
+    return tw_model_numbers(name, &model) && model.experts > 0;
 }
 
 // Mean, p50, p90, p99; where nothing is said the mean.

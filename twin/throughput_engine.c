@@ -61,14 +61,13 @@ static const char *round_of(const TwThroughputRow *row, char text[24])
 
 TwRowEngine tw_throughput_engine(TwThroughputRow *row)
 {
-    char text[64];
-    tw_throughput_plain(row->engine, text, sizeof text);
-    if (begins(text, "mlperf")) return MLPERF;
-    if (holds(text, "vllm") && (holds(text, "2024") || holds(text, "2023"))) return VLLM_2024;
-    if (holds(text, "tensorrt") || holds(text, "trtllm") || holds(text, "trt-llm")) return TRTLLM;
-    if (holds(text, "sglang")) return SGLANG;
-    if (!holds(text, "vllm")) assume(row, "engine as vLLM");
-    return VLLM;
+    const char *family = tw_throughput_family(row->engine);
+    if (strcmp(family, "mlperf") == 0) return MLPERF;
+    if (strcmp(family, "trtllm") == 0) return TRTLLM;
+    if (strcmp(family, "sglang") == 0) return SGLANG;
+    if (!family[0]) assume(row, "engine as vLLM");
+    bool first = family[0] && (holds(row->engine, "2024") || holds(row->engine, "2023"));
+    return first ? VLLM_2024 : VLLM;
 }
 
 bool tw_throughput_early(const TwThroughputRow *row)
@@ -76,13 +75,12 @@ bool tw_throughput_early(const TwThroughputRow *row)
     static const char *const dates[] = {"2023", "2024", "Jan 2025", "Feb 2025", "Mar 2025"};
     for (size_t i = 0; i < sizeof dates / sizeof *dates; i++)
         if (holds(row->engine, dates[i])) return true;
-    char text[64];
-    tw_throughput_plain(row->engine, text, sizeof text);
-    if (begins(text, "mlperf")) return before(row, 5, 0);
+    const char *family = tw_throughput_family(row->engine);
+    if (strcmp(family, "mlperf") == 0) return before(row, 5, 0);
     // the first of or after March 2025: vLLM 0.8, SGLang 0.4.5, TensorRT-LLM 0.18
     int number = named_release(row);
-    if (holds(text, "sglang")) return number > 0 && number < tw_release_number(0, 4, 5);
-    return holds(text, "vllm") ? before(row, 0, 8) : before(row, 0, 18);
+    if (strcmp(family, "sglang") == 0) return number > 0 && number < tw_release_number(0, 4, 5);
+    return strcmp(family, "vllm") == 0 ? before(row, 0, 8) : before(row, 0, 18);
 }
 
 // ---- submissions of MLPerf ------------------------------------------------------------------------------------------
@@ -346,7 +344,7 @@ static void set_inferencex(TwThroughputRow *row, TwRowEngine engine)
     TwDeploySpec *d = &row->deploy;
     bool oss = begins(row->model, "gpt-oss"), hopper = row->gpu[0] == 'H';
     if ((engine == VLLM || engine == TRTLLM) && !(oss && hopper)) d->kv_precision = "fp8";
-    if (engine == VLLM) d->async_scheduling = row->engine_spec.ahead = true;
+    if (engine == VLLM) d->async_scheduling = true;
     if (engine == TRTLLM) {
         d->max_tokens = oss ? 20000 : 16384;
         // 70b_*_trt_slurm.sh, for 1,024 in and out below eight GPUs; enable_balance of gptoss_*_trt_slurm.sh with the
@@ -379,7 +377,7 @@ static void set_gpustack(TwThroughputRow *row, const TwRowCells *c)
 {
     TwDeploySpec *d = &row->deploy;
     if (!holds(text_of(c, "notes"), "recommended command") || !begins(row->engine, "vLLM")) return;
-    d->async_scheduling = row->engine_spec.ahead = begins(row->model, "gpt-oss");
+    d->async_scheduling = begins(row->model, "gpt-oss");
     if (strcmp(row->model, "gpt-oss-120b") == 0 && begins(row->gpu, "A100")) d->max_tokens = 4096;
     if (begins(row->model, "qwen3-235b") && begins(row->gpu, "H100")) d->max_tokens = 16384;
 }
@@ -436,9 +434,7 @@ static TwRelease release_of(const TwThroughputRow *row, TwRowEngine engine)
         break;
     }
     // of another engine, taken for vLLM's newest, the number says nothing
-    char text[64];
-    tw_throughput_plain(row->engine, text, sizeof text);
-    bool named = holds(text, "vllm");
+    bool named = tw_throughput_family(row->engine)[0] != '\0';
     // InferenceX's rows without one are of October to December 2025: 0.10.2 for Llama-3.1-70B, which it left before the
     // next release, and 0.10.2 or 0.11.0 with graphs in pieces for gpt-oss (its pull requests 11, 149, 159)
     if (named && number == 0 && begins(row->source, "INFERENCE")) number = tw_release_number(0, 10, 2);
@@ -511,10 +507,10 @@ void tw_throughput_set_engine(TwThroughputRow *row, const TwRowCells *c, TwRowEn
         d->graph_doubling = !before_overlap(row, engine);
     }
     set_front_end(row, engine);
-    row->engine_spec.ahead = engine == VLLM ? d->async_scheduling : defaults.ahead;
-    if (row->engine_spec.ahead) row->serve.engine = &row->engine_spec;
     if (strcmp(row->source, "INFERENCEX") == 0) set_inferencex(row, engine);
     if (begins(row->source, "GPUSTACK")) set_gpustack(row, c);
+    row->engine_spec.ahead = engine == VLLM ? d->async_scheduling : defaults.ahead;
+    if (row->engine_spec.ahead) row->serve.engine = &row->engine_spec;
     // LLM-Inference-Bench's TensorRT-LLM script: every sequence of a batch the same words
     if (begins(row->source, "ANL") && engine == TRTLLM) d->routing.alike = row->moe;
     // one batch at a time: engines are set to what it needs

@@ -1,4 +1,5 @@
 #include "twin/throughput_names.h"
+#include "sim/config.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -93,12 +94,20 @@ void tw_throughput_model(const char *given, char *part, size_t size)
             if (ends(name, tails[i])) name[strlen(name) - strlen(tails[i])] = '\0', cut = true;
     }
     if (begins(name, "deepseek-r1-0")) name[strlen("deepseek-r1")] = '\0';
-    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
-        if (strcmp(name, same[i][0]) == 0) {
-            snprintf(part, size, "%s", same[i][1]);
-            return;
-        }
-    snprintf(part, size, "%s", name);
+    const char *first = tw_other_word(name, same, TW_COUNT(same));
+    snprintf(part, size, "%s", first ? first : name);
+}
+
+const char *tw_throughput_family(const char *given)
+{
+    static const char *const known[][2] = {
+        {"tensorrt", "trtllm"}, {"trtllm", "trtllm"}, {"trt-llm", "trtllm"}, {"sglang", "sglang"}, {"vllm", "vllm"}};
+    char text[64];
+    tw_throughput_plain(given, text, sizeof text);
+    if (begins(text, "mlperf")) return "mlperf";
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strstr(text, known[i][0])) return known[i][1];
+    return "";
 }
 
 const char *tw_throughput_type(const char *given)
@@ -113,9 +122,7 @@ const char *tw_throughput_type(const char *given)
     };
     char text[32];
     tw_throughput_plain(given, text, sizeof text);
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strcmp(text, known[i][0]) == 0) return known[i][1];
-    return NULL;
+    return tw_other_word(text, known, TW_COUNT(known));
 }
 
 bool tw_throughput_undrafted(const char *given)
@@ -194,9 +201,7 @@ const char *tw_throughput_column(const char *given)
     };
     char text[64];
     tw_throughput_plain(given, text, sizeof text);
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strcmp(text, known[i][0]) == 0) return known[i][1];
-    return NULL;
+    return tw_other_word(text, known, TW_COUNT(known));
 }
 
 const char *tw_throughput_mode(const char *given, char *text, size_t size)
@@ -208,11 +213,11 @@ const char *tw_throughput_mode(const char *given, char *text, size_t size)
         {"rate", "server_open_loop"},   {"static", "static_batch"},
     };
     tw_throughput_plain(given, text, size);
-    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
-        if (strcmp(text, same[i][0]) == 0) {
-            snprintf(text, size, "%s", same[i][1]);
-            return text;
-        }
+    const char *meant = tw_other_word(text, same, TW_COUNT(same));
+    if (meant) {
+        snprintf(text, size, "%s", meant);
+        return text;
+    }
     for (char *c = text; *c; c++)
         if (*c == '-') *c = '_';
     return text;

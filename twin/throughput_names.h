@@ -26,6 +26,10 @@ bool tw_throughput_undrafted(const char *given);
 // Tokens drafted by multi-token prediction: mtp3, MTP-2. 0: another word, or no number.
 int tw_throughput_mtp(const char *given);
 
+// "mlperf", "trtllm", "sglang" or "vllm", whose engine a name is of ("TensorRT-LLM 0.17 (TRT engine)": trtllm); "":
+// another's.
+const char *tw_throughput_family(const char *given);
+
 // What a column of a table is called here, as others name it ("precision": weight_dtype); NULL: nothing is known of it.
 const char *tw_throughput_column(const char *given);
 

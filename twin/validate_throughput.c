@@ -104,18 +104,16 @@ static void add_latencies(TwValidation *v, const char *id, const char *name, con
 {
     double *ratio = calloc((size_t)n + 1, sizeof *ratio);
     if (!ratio) abort();
-    int count = 0;
-    for (int i = 0; i < n; i++) {
-        double over = rows[i]->predicted_ttft_s / rows[i]->published_ttft_s;
-        if (isfinite(over) && over > 0.0) ratio[count++] = over;
+    for (int k = 0; k < 2; k++) {
+        int count = 0;
+        for (int i = 0; i < n; i++) {
+            const TwThroughputRow *r = rows[i];
+            double over =
+                k == 0 ? r->predicted_ttft_s / r->published_ttft_s : r->predicted_tpot_s / r->published_tpot_s;
+            if (isfinite(over) && over > 0.0) ratio[count++] = over;
+        }
+        add_ratios(v, id, name, k == 0 ? first : each, ratio, count);
     }
-    add_ratios(v, id, name, first, ratio, count);
-    count = 0;
-    for (int i = 0; i < n; i++) {
-        double over = rows[i]->predicted_tpot_s / rows[i]->published_tpot_s;
-        if (isfinite(over) && over > 0.0) ratio[count++] = over;
-    }
-    add_ratios(v, id, name, each, ratio, count);
     free(ratio);
 }
 
@@ -197,26 +195,23 @@ static void source_name(const TwThroughputRow *r, char *name, size_t size)
     snprintf(name, size, "%s %.*s", r->source, (int)strcspn(r->engine, " "), r->engine);
 }
 
-static int by_source(const void *left, const void *right)
+// By source, engine and statistic.
+static int compare_sources(const TwThroughputRow *a, const TwThroughputRow *b)
 {
-    const TwThroughputRow *a = *(TwThroughputRow *const *)left, *b = *(TwThroughputRow *const *)right;
     char x[160], y[160];
     source_name(a, x, sizeof x);
     source_name(b, y, sizeof y);
     int c = strcmp(x, y);
     if (!c) c = a->ttft_of - b->ttft_of;
     if (!c) c = a->tpot_of - b->tpot_of;
-    if (!c) c = (int)a->gap - (int)b->gap;
-    return c ? c : (a > b) - (a < b);
+    return c ? c : (int)a->gap - (int)b->gap;
 }
 
-// Of one source, engine and statistic.
-static bool same_source(const TwThroughputRow *a, const TwThroughputRow *b)
+static int by_source(const void *left, const void *right)
 {
-    char x[160], y[160];
-    source_name(a, x, sizeof x);
-    source_name(b, y, sizeof y);
-    return strcmp(x, y) == 0 && a->ttft_of == b->ttft_of && a->tpot_of == b->tpot_of && a->gap == b->gap;
+    const TwThroughputRow *a = *(TwThroughputRow *const *)left, *b = *(TwThroughputRow *const *)right;
+    int c = compare_sources(a, b);
+    return c ? c : (a > b) - (a < b);
 }
 
 // Latencies by source, engine and statistic: whoever measured them says what is counted.
@@ -234,7 +229,7 @@ static void add_sources(TwValidation *v, const TwThroughput *table)
         char name[160], first[64], each[64];
         source_name(rows[i], name, sizeof name);
         latency_names(rows[i], first, each);
-        for (j = i; j < n && same_source(rows[i], rows[j]);) j++;
+        for (j = i; j < n && compare_sources(rows[i], rows[j]) == 0;) j++;
         add_latencies(v, "latency", name, first, each, rows + i, j - i);
     }
     free(rows);

@@ -6,9 +6,12 @@
 // launches timed alone and in a graph, the last from steps in pieces over whole ones (docs/calibration.md).
 const double tw_launch_s = 26e-6, tw_launch_compiled_s = 5e-6, tw_launch_gap_s = 0.85e-6, tw_piece_gap_s = 15e-6;
 
+// The same operators run at any number of tokens.
+static const double any_tokens = 64.0;
+
 typedef struct Count {
     const TwCompose *compose;
-    double tokens, launches;
+    double launches;
 } Count;
 
 // Activations are brought to this type before they are multiplied.
@@ -16,7 +19,7 @@ static bool quantised(TwNumber number) { return number != TW_BF16 && !tw_number_
 
 // Kernels of one operator: vLLM quantises before each product of blocks, others where they do so apart, and vLLM deals,
 // multiplies twice, activates and sums for experts (fused_moe.py).
-static double kernels_of(const TwCompose *c, const char *name, const TwKernelCost *cost, double tokens)
+static double kernels_of(const TwCompose *c, const char *name, const TwKernelCost *cost)
 {
     if (cost->op == TW_KERNEL_MOE) return quantised(c->expert) ? 7.0 : 5.0;
     bool vllm = c->dense == TW_ENGINE_VLLM;
@@ -24,25 +27,24 @@ static double kernels_of(const TwCompose *c, const char *name, const TwKernelCos
     bool whole = strcmp(name, "router") == 0 || strcmp(name, "head") == 0;
     if (cost->op != TW_KERNEL_GEMM || !quantised(c->linear) || whole) return 1.0;
     bool blocks = vllm && c->linear == TW_FP8_BLOCK;
-    return blocks || tw_compose_quantised_apart(c, name, tokens) ? 2.0 : 1.0;
+    return blocks || tw_compose_quantised_apart(c, name, any_tokens) ? 2.0 : 1.0;
 }
 
 static void count_kernel(void *context, const char *name, double times, const TwKernelCost *cost)
 {
     Count *count = context;
-    count->launches += times * kernels_of(count->compose, name, cost, count->tokens);
+    count->launches += times * kernels_of(count->compose, name, cost);
 }
 
 static double layers_of(const TwCompose *c) { return (double)c->model->layers * c->stage_excess; }
 
 double tw_launches(const TwCompose *c)
 {
-    // the same operators at any number of tokens; attention takes prompts and decodes in one launch
-    const double any = 64.0;
-    Count count = {c, any, layers_of(c)};
-    tw_compose_dense(c, any, false, count_kernel, &count);
-    tw_compose_experts(c, any, count_kernel, &count);
-    tw_compose_logits(c, any, count_kernel, &count);
+    // attention takes prompts and decodes in one launch
+    Count count = {c, layers_of(c)};
+    tw_compose_dense(c, any_tokens, false, count_kernel, &count);
+    tw_compose_experts(c, any_tokens, count_kernel, &count);
+    tw_compose_logits(c, any_tokens, count_kernel, &count);
     return count.launches;
 }
 
@@ -51,8 +53,8 @@ double tw_launches(const TwCompose *c)
 // are outside.
 double tw_piece_launches(const TwCompose *c)
 {
-    const double any = 64.0, layer = tw_model_is_mla(c->model) ? 6.0 : 3.0;
-    Count count = {c, any, layer * layers_of(c)};
-    tw_compose_logits(c, any, count_kernel, &count);
+    double layer = tw_model_is_mla(c->model) ? 6.0 : 3.0;
+    Count count = {c, layer * layers_of(c)};
+    tw_compose_logits(c, any_tokens, count_kernel, &count);
     return count.launches;
 }
