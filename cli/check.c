@@ -200,9 +200,11 @@ static void describe_json(const TwPlant *plant)
     tw_json_text(stdout, plant->facility);
     printf(",\n  \"key\": \"%s\",\n  \"racks\": %d,\n"
            "  \"gpus\": %lld,\n  \"cdus\": %d,\n  \"elements\": %d,\n  \"switches\": %lld,\n  \"state_bytes\": %zu,\n"
-           "  \"replicas\": %d\n}\n",
+           "  \"replicas\": %d,\n  \"accuracy\": ",
            key, plant->rack_count, (long long)plant->gpu_count, plant->cdu_count, plant->element_count,
            (long long)plant->network->switches, plant->state_bytes, plant->workload->replica_count);
+    tw_pools_accuracy_json(plant, stdout);
+    printf("\n}\n");
 }
 
 // What --resolved and --explain print; TW_DONE or why not.

@@ -79,6 +79,17 @@ static bool find_in(Find *find, const TwNode *node, const char *rest)
     }
     char name[128], near[256];
     snprintf(name, sizeof name, "%.*s", (int)length, rest);
+    const char *bracket = memchr(rest, '[', length);
+    for (int i = 0; bracket && i < kind->child_count; i++) {
+        const char *child = kind->children[i].name;
+        if (!same(child, rest, (size_t)(bracket - rest))) continue;
+        if (kind->children[i].shape >= TW_LIST)
+            snprintf(find->problem, find->size, "%s: no setting %s; entries of %s are %s.0, %s.1 ... or %s.NAME",
+                     find->path, name, child, child, child, child);
+        else
+            snprintf(find->problem, find->size, "%s: %s is no list", find->path, child);
+        return false;
+    }
     bool known = tw_nearest_in_kind(kind, name, near, sizeof near);
     snprintf(find->problem, find->size, "%s: no setting %s in %s%s%s%s", find->path, name,
              *node->path ? node->path : kind->name, known ? "; did you mean " : "", near, known ? "?" : "");

@@ -77,6 +77,8 @@ static void digest_data(TwStudy *study)
     char folder[512];
     SHA256Init(&context);
     if (tw_data_find("calibration", folder, sizeof folder)) hash_folder(&context, folder, 0);
+    // errors that predictions are told with
+    if (tw_data_find("facilities/reference/errors.csv", folder, sizeof folder)) hash_file(&context, folder);
     SHA256Final(digest, &context);
     hex(digest, 32, study->data_digest);
 }

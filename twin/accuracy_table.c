@@ -1,4 +1,5 @@
 #include "twin/accuracy_table.h"
+#include "sim/csv.h"
 #include "sim/order.h"
 #include "twin/accuracy.h"
 #include "twin/throughput_names.h"
@@ -268,8 +269,9 @@ static void put_group(const Group *g, TwErrorOf of, const Quantiles *q, double f
 {
     const TwLike *like = &g->like;
     TwErrorLevel l = g->level;
-    fprintf(file, "%s,%s,%s,%s,%s,%s,%s,%d,%d,%d", tw_error_levels[l], l <= TW_LIKE_CHIP ? like->chip : "",
-            l <= TW_LIKE_GENERATION ? tw_chip_generation(like->chip) : "",
+    fprintf(file, "%s,", tw_error_levels[l]);
+    tw_csv_put(file, l <= TW_LIKE_CHIP ? like->chip : "");    // may be a path
+    fprintf(file, ",%s,%s,%s,%s,%s,%d,%d,%d", l <= TW_LIKE_GENERATION ? tw_chip_generation(like->chip) : "",
             l > TW_LIKE_KIND ? ""
             : like->mixture  ? "mixture"
                              : "dense",

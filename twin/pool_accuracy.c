@@ -1,5 +1,6 @@
 #include "twin/pool_accuracy.h"
 #include "sim/digits.h"
+#include "sim/json.h"
 #include "twin/engines.h"
 #include "twin/report_parts.h"
 
@@ -60,6 +61,26 @@ void tw_pools_accuracy_print(const TwPlant *plant, double per_mw, FILE *stream)
             fprintf(stream, "  by their joules a token: %s to %s output tokens/s per MW\n",
                     rounded(per_mw * (1.0 + joules->low), low), rounded(per_mw * (1.0 + joules->high), high));
     }
+}
+
+void tw_pools_accuracy_json(const TwPlant *plant, FILE *stream)
+{
+    TwAccuracy accuracy;
+    TwError error = {0};
+    for (int i = 0; i < plant->pool_count; i++) {
+        TwLike like = tw_pool_like(&plant->pools[i]);
+        if (!tw_accuracy_find(&accuracy, NULL, &like, &error)) {
+            fprintf(stderr, "tokenworks: warning: how far to trust this is not known: ");
+            tw_error_print(&error, stderr);
+            fprintf(stream, "null");
+            return;
+        }
+        fprintf(stream, "%s", i == 0 ? "{" : ", ");
+        tw_json_text(stream, plant->pools[i].name);
+        fprintf(stream, ": ");
+        tw_accuracy_json(&accuracy, &like, stream);
+    }
+    fprintf(stream, "%s}", plant->pool_count == 0 ? "{" : "");
 }
 
 void tw_report_accuracy(TwReport *report, const TwPlant *plant)

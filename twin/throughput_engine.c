@@ -344,7 +344,7 @@ static void set_inferencex(TwThroughputRow *row, TwRowEngine engine)
     TwDeploySpec *d = &row->deploy;
     bool oss = begins(row->model, "gpt-oss"), hopper = row->gpu[0] == 'H';
     if ((engine == VLLM || engine == TRTLLM) && !(oss && hopper)) d->kv_precision = "fp8";
-    if (engine == VLLM) d->async_scheduling = true;
+    if (engine == VLLM) d->async_scheduling = d->layout.stages < 2;
     if (engine == TRTLLM) {
         d->max_tokens = oss ? 20000 : 16384;
         // 70b_*_trt_slurm.sh, for 1,024 in and out below eight GPUs; enable_balance of gptoss_*_trt_slurm.sh with the
@@ -377,7 +377,7 @@ static void set_gpustack(TwThroughputRow *row, const TwRowCells *c)
 {
     TwDeploySpec *d = &row->deploy;
     if (!holds(text_of(c, "notes"), "recommended command") || !begins(row->engine, "vLLM")) return;
-    d->async_scheduling = begins(row->model, "gpt-oss");
+    d->async_scheduling = begins(row->model, "gpt-oss") && d->layout.stages < 2;
     if (strcmp(row->model, "gpt-oss-120b") == 0 && begins(row->gpu, "A100")) d->max_tokens = 4096;
     if (begins(row->model, "qwen3-235b") && begins(row->gpu, "H100")) d->max_tokens = 16384;
 }
@@ -488,7 +488,7 @@ void tw_throughput_set_engine(TwThroughputRow *row, const TwRowCells *c, TwRowEn
         // of rows without a number the middle one; those of 2026 are later than 0.14
         if (release.number == 0) {
             d->profile = TW_PROFILE_VLLM_0_16, d->memory_fraction = 0.90;
-            d->async_scheduling = holds(row->engine, "2026");
+            d->async_scheduling = holds(row->engine, "2026") && d->layout.stages < 2;
         }
         set_vllm_scripts(row, named_release(row) > 0);
         if (strcmp(row->source, "VLLM-BLOG") == 0) set_vllm_report(row);
@@ -509,7 +509,8 @@ void tw_throughput_set_engine(TwThroughputRow *row, const TwRowCells *c, TwRowEn
     set_front_end(row, engine);
     if (strcmp(row->source, "INFERENCEX") == 0) set_inferencex(row, engine);
     if (begins(row->source, "GPUSTACK")) set_gpustack(row, c);
-    row->engine_spec.ahead = engine == VLLM ? d->async_scheduling : defaults.ahead;
+    // what a source says of the host's scheduling holds but for stages, with which no engine makes batches ahead
+    row->engine_spec.ahead = (engine == VLLM ? d->async_scheduling : defaults.ahead) && d->layout.stages < 2;
     if (row->engine_spec.ahead) row->serve.engine = &row->engine_spec;
     // LLM-Inference-Bench's TensorRT-LLM script: every sequence of a batch the same words
     if (begins(row->source, "ANL") && engine == TRTLLM) d->routing.alike = row->moe;

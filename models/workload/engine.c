@@ -97,7 +97,9 @@ static bool check(const TwEngineSpec *spec, TwError *error)
                        "ranks",
                        spec->rank_wait, spec->rank_gather, tw_policy_names[spec->policy]);
     if (!in_range(error, "batch_wait_iterations", spec->batch_wait, 0, 1 << 20)) return false;
-    if (spec->batch_wait > 0 && !in_range(error, "batch_wait_tokens", spec->batch_tokens, 1, 1 << 24)) return false;
+    // no iteration ever has more than the budget
+    if (spec->batch_wait > 0 && !in_range(error, "batch_wait_tokens", spec->batch_tokens, 1, spec->max_tokens))
+        return false;
     bool mixes = spec->policy == TW_VLLM_V1 || spec->policy == TW_TRTLLM || spec->policy == TW_TRTLLM_MAX_UTILIZATION;
     if (spec->batch_wait > 0 && (spec->ranks > 1 || !mixes))
         return tw_fail(error, TW_BAD_INPUT,

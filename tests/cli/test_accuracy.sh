@@ -45,12 +45,23 @@ for of in "rate", "ttft", "power", "joules":
     assert told[of]["error_low"] < told[of]["error_p50"] < told[of]["error_high"] and told[of]["of"], told
 '
 expect 0 "no published row of a mixture of experts on Rubin" "$TOKENWORKS" check block_rubin
+# the same in the JSON of a check, by pool
+"$TOKENWORKS" check dps_8rack --json | python3 -c '
+import json, sys
+told, ran = json.load(sys.stdin)["accuracy"], json.load(open("told.json"))["accuracy"]
+assert list(told) == ["serving"] and told["serving"]["rows_of_chip"] == ran["serving"]["rows_of_chip"], told
+for of in "rate", "ttft", "power", "joules":
+    for key in "rows", "error_p50", "error_low", "error_high", "of":
+        assert told["serving"][of][key] == ran["serving"][of][key], (of, key, told, ran)
+' || fail "json of check"
 
 # a table that is wrong leaves the prediction, and is said
 mkdir data && ln -s "$TOKENWORKS_SOURCE/calibration" data/ && cp -r "$facilities" data/
 echo "level" > data/facilities/reference/errors.csv
 expect 0 "errors.csv:1: error: no column chip" env TOKENWORKS_DATA="$PWD/data" "$TOKENWORKS" $run
 expect 0 '"accuracy": null' env TOKENWORKS_DATA="$PWD/data" "$TOKENWORKS" $run --json
+expect 0 '"accuracy": null' env TOKENWORKS_DATA="$PWD/data" "$TOKENWORKS" check dps_8rack --json
+grep -q "errors.csv:1: error: no column chip" err.txt || fail "why, beside a check"
 expect 0 "errors.csv:1: no column chip" env TOKENWORKS_DATA="$PWD/data" "$TOKENWORKS" run dps_8rack --for 1min --out bad.h5
 
 # the table is written of any rows; what cannot be asked for
@@ -63,6 +74,16 @@ END
 expect 0 "3 rows of 3 sources by 2 publishers, 0 of the rows of blind sets. Not in it are 1 rates" \
     "$TOKENWORKS" validate throughput mine.csv --errors mine_errors.csv
 grep -q '^chip,h200_sxm,hopper,dense,,,rate,2,1,0,' mine_errors.csv || { cat mine_errors.csv; fail "table of one's own"; }
+# a chip of one's own by its path, with a comma in it
+mkdir "a,b" && cp "$facilities/parts/accelerator/h200_sxm.cfg" "a,b/mine.cfg"
+sed 's/H200-SXM/"a,b\/mine.cfg"/' mine.csv > path.csv
+expect 0 "" "$TOKENWORKS" validate throughput path.csv --errors path_errors.csv
+python3 -c '
+import csv
+rows = [r for r in csv.DictReader(l for l in open("path_errors.csv") if l[0] != "#")]
+assert any(r["chip"] == "a,b/mine.cfg" and r["level"] == "chip" and r["rows"] == "2" for r in rows), rows
+assert all(None not in r and r["high"] for r in rows), rows
+' || fail "a path with a comma"
 expect 2 "expected: validate throughput FILE... --errors OUT.csv" "$TOKENWORKS" validate network --errors x.csv
 expect 2 "expected: validate throughput FILE... --errors OUT.csv" "$TOKENWORKS" validate throughput --errors x.csv
 expect 5 "none.csv" "$TOKENWORKS" validate throughput mine.csv none.csv --errors x.csv

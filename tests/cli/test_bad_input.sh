@@ -46,6 +46,8 @@ for at in power.utility power.pdu power.pdu2 power.0 'power.[0]'; do
     expect 0 "how fast a load target may move" "$TOKENWORKS" check "$dps" --explain "$at"
 done
 expect 0 "share of the rack's heat that goes to liquid" "$TOKENWORKS" check "$dps" --explain racks.a2.cooling
+expect 2 "power[0]: no setting power[0]; entries of power are power.0, power.1 ... or power.NAME" "$TOKENWORKS" check "$dps" --explain 'power[0]'
+expect 2 "workload[0].rate_s: workload is no list" "$TOKENWORKS" check "$dps" --explain 'workload[0].rate_s'
 for at in power.utilty power.pdu5 power.7; do expect 2 "" "$TOKENWORKS" check "$dps" --explain $at; done
 # a word that others use: of one that is there, or of one that only entries of lists have
 for word in count units; do

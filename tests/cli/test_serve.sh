@@ -517,6 +517,7 @@ small='serve --chip h200 --model llama-3.1-8b --rate 5 --isl 500 --osl 100 --req
 expect 2 "--batch-wait 20: expected iterations" "$TOKENWORKS" $small --batch-wait 20
 expect 2 "--batch-wait 20,0: expected iterations" "$TOKENWORKS" $small --batch-wait 20,0
 expect 2 "did you mean" "$TOKENWORKS" $small --schedule-ahead yess
+expect 3 "batch_wait_tokens = 9000, expected 1 to 8192" "$TOKENWORKS" $small --batch-wait 20,9000
 expect 3 "batch_wait_iterations = 20" "$TOKENWORKS" $small --engine sglang --batch-wait 20,8000
 expect 0 "" "$TOKENWORKS" $small
 cp out.txt one.txt

@@ -264,7 +264,7 @@ static void rounds(int from, int count, uint64_t first_seed, bool loud)
         }
         engine.ahead = draw_int(&seed, 0, 2) == 0;
         if (round % 7 < 3 && engine.ranks <= 1 && draw_int(&seed, 0, 2) == 0)
-            engine.batch_wait = draw_int(&seed, 1, 30), engine.batch_tokens = draw_int(&seed, 1, 2 * pool.max_tokens);
+            engine.batch_wait = draw_int(&seed, 1, 30), engine.batch_tokens = draw_int(&seed, 1, pool.max_tokens);
         pool.routing.temperature = draw_int(&seed, 0, 2) == 0 ? draw_unit(&seed) : 0.0;
         if (draw_int(&seed, 0, 1)) pool.routing.signal_period_s = 0.2 * draw_unit(&seed) * draw_unit(&seed);
         // what is cached where: known, told later, assumed; replicas that are busy

@@ -98,10 +98,10 @@ static void prompts_wait_for_a_larger_batch(void)
     t = run(spec, three, 5);
     for (int k = 1; k < 4; k++) CHECK(t.first_ns[k] == 21 * ms);
     CHECK(t.first_ns[4] == 47 * ms);    // and the count begins again
-    // budget bounds what would be in the next iteration
-    spec.max_tokens = 512;
+    // budget bounds what would be in the next iteration: of three prompts one and a part of the second, 511 of 512
+    spec.max_tokens = 512, spec.batch_tokens = 512;
     t = run(spec, three, 5);
-    CHECK(t.first_ns[1] == 31 * ms);
+    CHECK(t.first_ns[1] == 15 * ms);
 
     TwEngine engine;
     TwError error;
@@ -116,6 +116,10 @@ static void prompts_wait_for_a_larger_batch(void)
     spec.batch_tokens = 0;
     CHECK(!tw_engine_build(&engine, &spec, &error));
     CHECK_HOLDS(error.text, "batch_wait_tokens = 0");
+    // more than the budget would never be reached
+    spec.batch_tokens = spec.max_tokens + 1;
+    CHECK(!tw_engine_build(&engine, &spec, &error));
+    CHECK_HOLDS(error.text, "batch_wait_tokens = 513, expected 1 to 512");
 }
 
 int main(void)

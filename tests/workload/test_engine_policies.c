@@ -149,7 +149,7 @@ static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
         // batches made ahead, with and without a front end; prompts that wait for a larger one
         spec.ahead = draw_int(&seed, 1, 2) == 1;
         if (!ranks && round % 7 < 3 && draw_int(&seed, 1, 2) == 1)
-            spec.batch_wait = draw_int(&seed, 1, 40), spec.batch_tokens = draw_int(&seed, 1, 2 * spec.max_tokens);
+            spec.batch_wait = draw_int(&seed, 1, 40), spec.batch_tokens = draw_int(&seed, 1, spec.max_tokens);
         // without anything rare (plain.h)
         bool bare = round % 7 < 3 && round / 7 % 2 == 0 && !spec.outrank && !tiers && spec.wait_max_s == 0.0;
         if (bare) {
