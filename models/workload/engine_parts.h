@@ -1,4 +1,4 @@
-// The pieces of a replica that engine.c and the sched_*.c share: its arrays, its queues, its finish heap.
+// The pieces of a replica that engine*.c, seq*.c and sched*.c share: its arrays, its queues, its finish heap.
 #pragma once
 
 #include "models/workload/engine.h"
@@ -20,6 +20,8 @@ static inline const void *row_array_const(const TwReplica *r, TwRowArray which)
 {
     return (const unsigned char *)r + r->place.rows[which];
 }
+// Bytes of a slab of rows in one of their arrays.
+static inline size_t slab_bytes(const TwEngine *e, int array) { return e->row_bytes[array] * TW_SLAB_ROWS; }
 static inline TwRow *rows_of(const TwEngine *e, TwReplica *r) { return (void)e, row_array(r, TW_ROWS); }
 static inline TwCold *cold_of(const TwEngine *e, TwReplica *r) { return (void)e, row_array(r, TW_COLDS); }
 static inline TwContent *content_of(const TwEngine *e, TwReplica *r)
@@ -281,7 +283,7 @@ void tw_ranked_run(const TwEngine *engine, TwReplica *replica, int64_t until_ns,
 bool tw_ranked_offer_as(const TwEngine *engine, TwReplica *replica, const TwRequest *request, const TwComing *coming,
                         const TwEngineLog *log);
 
-// --- seq.c: sequences in and out of lists, memory and queues --------------------------------------------------------
+// --- seq.c: sequences on their way in: waiting, loading, running -----------------------------------------------------
 
 TW_LOCAL uint32_t tw_seq_new(const TwEngine *engine, TwReplica *replica);
 // The row of a group that comes next, TW_NO_ROW: all are in use.
@@ -291,15 +293,12 @@ static inline uint32_t tw_seq_next(const TwEngine *e, const TwReplica *r)
     if (r->fresh_row >= (uint32_t)e->rows_max) return TW_NO_ROW;
     return r->fresh_row / TW_SLAB_ROWS * (uint32_t)r->place.stride + r->fresh_row % TW_SLAB_ROWS;
 }
+TW_LOCAL void tw_seq_free(const TwEngine *engine, TwReplica *replica, uint32_t row);
 TW_LOCAL void tw_seq_wait(const TwEngine *engine, TwReplica *replica, uint32_t row, bool first);
 TW_LOCAL void tw_seq_unwait(const TwEngine *engine, TwReplica *replica, uint32_t row);
 TW_LOCAL uint32_t tw_seq_head(const TwEngine *engine, TwReplica *replica);    // who is next; TW_NO_ROW: nobody waits
 // The last in the queue of lowest priority, to be shed for one of `priority`; TW_NO_ROW: none is lower.
 TW_LOCAL uint32_t tw_seq_lowest(const TwEngine *engine, TwReplica *replica, int priority);
-
-// Cuts the contents of a new one once, and fetches where the cache would have its runs.
-TW_LOCAL void tw_seq_keep_runs(const TwEngine *engine, TwReplica *replica, uint32_t row, const TwRequest *request,
-                               const TwComing *coming);
 
 // What an admission would find and need.
 typedef struct TwAdmission {
@@ -318,8 +317,41 @@ TW_LOCAL bool tw_seq_admit(const TwEngine *engine, TwReplica *replica, const TwA
 TW_LOCAL bool tw_seq_join(const TwEngine *engine, TwReplica *replica);
 // Those whom the front end has passed on join the waiting.
 TW_LOCAL void tw_seq_enter(const TwEngine *engine, TwReplica *replica);
+// No longer on the list of the running; among the prompts in work, where true says it was.
+TW_LOCAL void tw_seq_unlist(const TwEngine *engine, TwReplica *replica, uint32_t row);
+TW_LOCAL bool tw_seq_unchunk(const TwEngine *engine, TwReplica *replica, uint32_t row);
+
+// --- seq_cache.c: what sequences have in common with others: contents, prefix cache, tiers
+// ----------------------------
+
+// Cuts the contents of a new one once, and fetches where the cache would have its runs.
+TW_LOCAL void tw_seq_keep_runs(const TwEngine *engine, TwReplica *replica, uint32_t row, const TwRequest *request,
+                               const TwComing *coming);
+// What is cached of one to be let in, on the device and below: its base, need, ready_ns, hit and brought.
+TW_LOCAL void tw_seq_find(const TwEngine *engine, TwReplica *replica, TwAdmission *admission);
+// Brings what was found below; when it is there, in ns. Holds what was found on the device, and counts what was found.
+TW_LOCAL int64_t tw_seq_bring(const TwEngine *engine, TwReplica *replica, const TwAdmission *admission);
+TW_LOCAL void tw_seq_hold(const TwEngine *engine, TwReplica *replica, const TwAdmission *admission,
+                          const TwEngineLog *log);
+// Makes the blocks of a running one findable that has `computed` tokens, where nobody else's copy is already.
+TW_LOCAL void tw_seq_publish(const TwEngine *engine, TwReplica *replica, uint32_t row, int64_t computed,
+                             const TwEngineLog *log);
+// Gives back its `held` blocks, with `computed` tokens in them: those go to the cache.
+TW_LOCAL void tw_seq_release(const TwEngine *engine, TwReplica *replica, uint32_t row, int64_t computed, int64_t held,
+                             const TwEngineLog *log);
+// Forgets what is cached beyond what is free, and what has been kept long enough.
+TW_LOCAL void tw_seq_forget(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);
+static inline void tw_seq_reclaim(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
+{
+    if (r->prefix.unheld > r->kv.free || rare(e->prefix.timed)) tw_seq_forget(e, r, log);
+}
+
+// --- seq_out.c: sequences that leave the running ---------------------------------------------------------------------
+
 // When a running one made its last token.
 TW_LOCAL int64_t tw_seq_last_token(const TwEngine *engine, TwReplica *replica, uint32_t row);
+// What was reserved for its answer is free.
+TW_LOCAL void tw_seq_unreserve(const TwEngine *engine, TwReplica *replica, const TwRow *row);
 // Back to the waiting, at their head or end.
 TW_LOCAL void tw_seq_preempt(const TwEngine *engine, TwReplica *replica, uint32_t row, bool first,
                              const TwEngineLog *log);
@@ -331,6 +363,10 @@ TW_LOCAL bool tw_seq_give_up(const TwEngine *engine, TwReplica *replica, const T
 TW_LOCAL void tw_seq_chunk_done(const TwEngine *engine, TwReplica *replica, uint32_t row, const TwEngineLog *log);
 // The decode at the top of the heap has made its last token.
 TW_LOCAL void tw_seq_decode_done(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);
+
+// --- seq_end.c: how a sequence ends, who counts it and who is told
+// -----------------------------------------------------
+
 TW_LOCAL void tw_seq_end(const TwEngine *engine, TwReplica *replica, const TwRow *row, TwOutcome outcome,
                          int64_t now_ns, const TwEngineLog *log);
 // What is not done of one that has `computed` tokens is dropped, and its row is free.
@@ -339,22 +375,10 @@ TW_LOCAL void tw_seq_drop(const TwEngine *engine, TwReplica *replica, uint32_t r
 // The same where power is gone, unless it will be tried again elsewhere. Lists and memory are the caller's.
 TW_LOCAL void tw_seq_lose(const TwEngine *engine, TwReplica *replica, uint32_t row, int64_t computed,
                           const TwEngineLog *log);
-// Its row; its blocks, of which it keeps in the cache what is computed; what is reserved for its answer; what is left
-// of it, which goes elsewhere.
-TW_LOCAL void tw_seq_free(const TwEngine *engine, TwReplica *replica, uint32_t row);
-TW_LOCAL void tw_seq_release(const TwEngine *engine, TwReplica *replica, uint32_t row, int64_t computed, int64_t held,
-                             const TwEngineLog *log);
-TW_LOCAL void tw_seq_unreserve(const TwEngine *engine, TwReplica *replica, const TwRow *row);
+// What is left of it is done elsewhere.
 TW_LOCAL void tw_seq_move_on(const TwEngine *engine, TwReplica *replica, uint32_t row);
-// Forgets what is cached beyond what is free, and what has been kept long enough.
-TW_LOCAL void tw_seq_forget(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);
-static inline void tw_seq_reclaim(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
-{
-    if (r->prefix.unheld > r->kv.free || rare(e->prefix.timed)) tw_seq_forget(e, r, log);
-}
 
-// --- the policies: schedule the next iteration, take its blocks; true: the composition is not what it was
-// --------------
+// --- the policies: schedule the next iteration, take its blocks; true: the composition is not what it was -----------
 
 TW_LOCAL bool tw_schedule_mixed(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);    // sched_vllm.c
 bool tw_schedule_sglang(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);           // sched_sglang.c

@@ -8,6 +8,9 @@
 #include "models/workload/sched.c"
 #include "models/workload/sched_vllm.c"
 #include "models/workload/seq.c"
+#include "models/workload/seq_cache.c"
+#include "models/workload/seq_end.c"
+#include "models/workload/seq_out.c"
 #include "models/workload/service.c"
 
 void tw_plain_boundaries(const TwEngine *e, TwReplica *r, int64_t until_ns, const TwEngineLog *log)
