@@ -23,7 +23,7 @@ static bool read_options(const TwOptions *o, TwSiteInput *in, int *status)
 {
     double mw = NAN, every = 3.0;
     *in = (TwSiteInput){
-        .sets = o->sets, .by_rating = true, .load = 1.0, .good = 0.95, .trial_s = 720.0, .stop = &tw_cli_stop};
+        .sets = o->sets, .by_rating = true, .load = 1.0, .good = 0.95, .trial_s = 1440.0, .stop = &tw_cli_stop};
     *status = TW_USAGE;
     if (!o->mw) {
         fprintf(stderr, "tokenworks: --mw is needed: the megawatts of the site; see --help\n");
@@ -181,6 +181,18 @@ static const char *rack_limit(const TwSite *s)
     return token > first ? "time per token" : "first token";
 }
 
+// How capital is written off; once where all columns have one rule.
+static void print_rules(const Page *p)
+{
+    for (int i = 0; i < p->count; i++) {
+        const char *rule = p->sites[i].written_off;
+        bool same = true;
+        for (int k = 1; k < p->count; k++) same = same && strcmp(p->sites[k].written_off, p->sites[0].written_off) == 0;
+        if (same && i > 0) return;
+        printf("written off%s%s: %s\n", same ? "" : ", ", same ? "" : p->sites[i].name, rule);
+    }
+}
+
 static void print_text(const TwOptions *o, const Page *p)
 {
     const TwSite *first = &p->sites[0];
@@ -237,6 +249,7 @@ static void print_text(const TwOptions *o, const Page *p)
     row(p, "grams of CO2", grams);
     row(p, "litres of water", litres);
     row(p, "the year, million USD", usd_year);
+    print_rules(p);
     printf("\n");
     row(p, "of step time measured or published, %", known);
     whole_row(p, "published rates of chip and kind of model", chip_rows);
@@ -326,6 +339,8 @@ static void json_site(const TwSite *s)
     tw_json_member(stdout, "output_per_s_per_mw_site", tokens_feed(s));
     tw_json_member(stdout, "output_per_s_per_mw_drawn", tokens_mw(s));
     tw_json_member(stdout, "usd_per_year", s->year.bill.total_usd);
+    printf(", \"written_off\": ");
+    tw_json_text(stdout, s->written_off);
     printf(",\n    \"usd_per_million\": {\"total\": ");
     tw_json_number(stdout, usd_million(s));
     tw_json_member(stdout, "racks", usd_racks(s));

@@ -3,6 +3,7 @@
 
 #include "models/thermal/plant.h"
 #include "models/thermal/room.h"
+#include "twin/accounts.h"
 #include "twin/calendar.h"
 #include "twin/report.h"
 #include "twin/state.h"
@@ -405,6 +406,7 @@ bool tw_site(const TwSiteInput *input, TwSite *site, TwErrors *errors)
         snprintf(site->lengths, sizeof site->lengths, "%s",
                  base->pools[0].trace ? base->pools[0].trace : base->pools[0].lengths);
         site->rack_peak_w = base->racks[0].peak_w;
+        tw_accounts_rule(&base->tariff, site->written_off);
         TwAcceleratorRow gpu;
         const TwNode *node = tw_node_entry(tw_config_root(base->config), "racks", 0, NULL);
         tw_node_row(tw_node_group(node, "gpu"), &gpu);

@@ -5,6 +5,7 @@
 #include "twin/reference.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static const double BASELINE_S = 900.0, YEAR_H = 8760.0;
@@ -115,6 +116,10 @@ bool tw_accounts_compile(TwPlant *plant, const char *path, TwErrors *errors)
         tw_node_error(tariff, "curtail_below_usd_kwh", errors,
                       "curtail_below_usd_kwh = %g is above the %g that begins it", t->curtail_below_usd_kwh,
                       t->curtail_above_usd_kwh);
+    if (t->facility_power_fraction + t->facility_cooling_fraction > 1.0 + 1e-12)
+        tw_node_error(tariff, "facility_cooling_fraction", errors,
+                      "facility_power_fraction = %g and facility_cooling_fraction = %g are more than the building",
+                      t->facility_power_fraction, t->facility_cooling_fraction);
     return tw_errors_count(errors) == before;
 }
 
@@ -202,6 +207,11 @@ int tw_accounts_signal(const TwPlant *plant, void *block, double now_s)
     return 0;
 }
 
+static double facility_recovery(const TwTariffRow *t, double years)
+{
+    return tw_recovery(t->interest_fraction, isfinite(t->facility_years) ? t->facility_years : years);
+}
+
 TwBill tw_accounts_bill(const TwPlant *plant, const void *block, double water_kg, double span_s)
 {
     const TwTariffRow *t = &plant->tariff;
@@ -229,12 +239,31 @@ TwBill tw_accounts_bill(const TwPlant *plant, const void *block, double water_kg
             b.capex_facility_usd += t->facility_usd_w * plant->elements[i].limit_w;
     b.it_usd = leased ? tw_lease_usd((double)plant->gpu_count, t->lease_usd_gpu_h, span_s)
                       : b.capex_it_usd * tw_recovery(t->interest_fraction, t->years) * hours / YEAR_H;
-    b.facility_usd = b.capex_facility_usd *
-                     tw_recovery(t->interest_fraction, isfinite(t->facility_years) ? t->facility_years : t->years) *
-                     hours / YEAR_H;
+    double share = b.capex_facility_usd * hours / YEAR_H, power = t->facility_power_fraction,
+           cooling = t->facility_cooling_fraction;
+    b.power_usd = share * power * facility_recovery(t, t->power_years);
+    b.cooling_usd = share * cooling * facility_recovery(t, t->cooling_years);
+    b.shell_usd = share * fmax(1.0 - power - cooling, 0.0) * facility_recovery(t, t->shell_years);
+    b.facility_usd = b.power_usd + b.cooling_usd + b.shell_usd;
     b.opex_usd = t->opex_fraction * (b.capex_it_usd + b.capex_facility_usd) * hours / YEAR_H;
     b.embodied_kg = t->embodied_rack_kg * plant->rack_count * scale * hours / (t->years * YEAR_H);
     b.total_usd = b.energy_usd + b.demand_usd + b.shortfall_usd + b.excess_usd - b.curtail_pay_usd + b.water_usd +
                   b.it_usd + b.facility_usd + b.opex_usd;
     return b;
+}
+
+void tw_accounts_rule(const TwTariffRow *t, char text[200])
+{
+    char racks[64], facility[96];
+    if (t->lease_usd_gpu_h > 0.0)
+        snprintf(racks, sizeof racks, "racks rented at %.4g USD a GPU-hour", t->lease_usd_gpu_h);
+    else
+        snprintf(racks, sizeof racks, "racks in %.4g years", t->years);
+    if (isfinite(t->facility_years))
+        snprintf(facility, sizeof facility, "power, cooling and shell in %.4g", t->facility_years);
+    else
+        snprintf(facility, sizeof facility, "power in %.4g, cooling in %.4g, shell in %.4g", t->power_years,
+                 t->cooling_years, t->shell_years);
+    snprintf(text, 200, "%s, %s, at %.4g %%; upkeep %.4g %% a year", racks, facility, 100.0 * t->interest_fraction,
+             100.0 * t->opex_fraction);
 }

@@ -44,9 +44,13 @@ int tw_accounts_signal(const TwPlant *plant, void *block, double now_s);
 // What the span cost, and what it would cost a year.
 typedef struct TwBill {
     double energy_usd, demand_usd, shortfall_usd, excess_usd, curtail_pay_usd, water_usd;
-    double it_usd, facility_usd, opex_usd;    // annuities and running cost of the span
+    double it_usd, facility_usd, opex_usd;       // annuities and running cost of the span
+    double power_usd, cooling_usd, shell_usd;    // of facility_usd
     double capex_it_usd, capex_facility_usd;
     double embodied_kg;
     double total_usd;
 } TwBill;
 TwBill tw_accounts_bill(const TwPlant *plant, const void *block, double water_kg, double span_s);
+
+// How capital is written off, in one line: "racks in 5 years, power in 25, ...".
+void tw_accounts_rule(const TwTariffRow *tariff, char text[200]);

@@ -25,13 +25,15 @@ typedef struct TwSiteRow {
 
 typedef struct TwTariffRow {
     double energy_usd_kwh;
-    double facility_usd_w;              // building, power and cooling, per W of facility_w
-    double facility_w;                  // NaN: the feeds' limits
-    double rack_usd;                    // a rack with everything in it
-    double lease_usd_gpu_h;             // 0: racks are bought
-    double years, interest_fraction;    // of the annuity
-    double facility_years;              // NaN: years
-    double opex_fraction;               // of all capital, a year
+    double facility_usd_w;                                        // building, power and cooling, per W of facility_w
+    double facility_w;                                            // NaN: the feeds' limits
+    double rack_usd;                                              // a rack with everything in it
+    double lease_usd_gpu_h;                                       // 0: racks are bought
+    double years, interest_fraction;                              // of the racks; of all annuities
+    double facility_power_fraction, facility_cooling_fraction;    // of facility_usd_w; the rest is shell and site
+    double power_years, cooling_years, shell_years;
+    double facility_years;    // for all three; NaN: each its own
+    double opex_fraction;     // of all capital, a year
     double embodied_rack_kg;
     const char *price_file;
     double demand_usd_kw, demand_window_s, demand_period_s;

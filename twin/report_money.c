@@ -51,6 +51,13 @@ void tw_report_money(TwReport *report, const TwState *state, const TwWorkloadTot
     tw_report_add_rows(report, shares, SHARES, "cost.share_usd");
     for (int i = 0; i < SHARES; i++) shares[i].value = tw_over(shares[i].value, million);
     tw_report_add_rows(report, shares, SHARES, "cost.usd_per_million");
+    TwKpiRow facility[] = {{"power", "USD", "annuity of switchgear, UPS, generators", b.power_usd},
+                           {"cooling", "USD", "annuity of the cooling", b.cooling_usd},
+                           {"shell", "USD", "annuity of shell and site", b.shell_usd}};
+    tw_report_add_rows(report, facility, sizeof facility / sizeof *facility, "cost.facility_usd");
+    char rule[200];
+    tw_accounts_rule(&plant->tariff, rule);
+    tw_report_add_text(report, "cost.written_off", "lives and interest of the annuities", rule);
     // capital a year for each MW that stands there
     double year_usd = b.total_usd * tw_over(8760.0 * 3600.0, span_s), it_w = tw_over(m->rack_j + m->fabric_j, span_s);
     double hall_w = it_w + tw_over(m->cooling_j, span_s);

@@ -213,6 +213,7 @@ static void money(FILE *f, const TwReport *r, const char *path)
         snprintf(note + n, sizeof note - n, "%s%s %.1f %%", n ? ", " : "", shares[i].name, 100.0 * share);
     }
     line(f, r, "cost", path, 1.0, "USD/M", note);
+    if (total > 0.0) fprintf(f, "  %-26s %s\n", "  written off", tw_report_text(r, "cost.written_off"));
 }
 
 static void trained(FILE *f, const TwReport *r)

@@ -37,8 +37,62 @@ static void rent_of_racks_that_stand_for_many(void)
     factory_end(f);
 }
 
+// Each class is written off over its own life: with d = 1 / 1.1 the sum of d^k over n years times the annuity is the
+// capital, summed year by year instead of by the closed form.
+static void each_class_pays_its_capital_back_over_its_life(void)
+{
+    const char *const sets[] = {"run.for_s=4.0"};
+    Factory f = factory("facilities/hall_2n.cfg", sets, 1);
+    TwBill b = tw_accounts_bill(f.plant, tw_state_block(f.state), 0.0, 8760.0 * 3600.0);
+    const struct {
+        double annuity_usd, capital_usd;
+        int years;
+    } classes[] = {
+        {b.it_usd, 16.0 * 5.9e6, 5},
+        {b.power_usd, 0.45 * 84e6, 25},
+        {b.cooling_usd, 0.20 * 84e6, 20},
+        {b.shell_usd, 0.35 * 84e6, 40},
+    };
+    for (int k = 0; k < TW_COUNT(classes); k++) {
+        double paid_usd = 0.0, worth = 1.0;
+        for (int year = 1; year <= classes[k].years; year++) paid_usd += classes[k].annuity_usd * (worth /= 1.1);
+        CHECK_NEAR(paid_usd, classes[k].capital_usd, 1e-9);
+    }
+    CHECK_NEAR(b.facility_usd, b.power_usd + b.cooling_usd + b.shell_usd, 1e-12);
+    CHECK_NEAR(b.opex_usd, 0.02 * (16.0 * 5.9e6 + 84e6), 1e-12);
+    factory_end(f);
+}
+
+// One life for all of the building takes the place of theirs.
+static void a_building_of_one_life(void)
+{
+    const char *const sets[] = {"run.for_s=4.0", "tariff.facility_years=15.0"};
+    Factory f = factory("facilities/hall_2n.cfg", sets, 2);
+    TwBill b = tw_accounts_bill(f.plant, tw_state_block(f.state), 0.0, 8760.0 * 3600.0);
+    CHECK_NEAR(b.facility_usd, 84e6 * tw_recovery(0.10, 15.0), 1e-12);
+    factory_end(f);
+}
+
+static void classes_are_no_more_than_the_building(void)
+{
+    TwPlant *plant = NULL;
+    const char *const sets[] = {"tariff.facility_power_fraction=0.9"};
+    char path[512];
+    TwError first = {0};
+    if (!tw_data_find("facilities/hall_2n.cfg", path, sizeof path)) exit(CHECK_SKIP);
+    const TwPlantInput input = {path, sets, 1, 1};
+    TwErrors *errors = tw_errors_create();
+    CHECK(!tw_plant_create(&plant, &input, errors));
+    tw_errors_first(errors, &first);
+    CHECK_HOLDS(first.text, "more than the building");
+    tw_errors_destroy(errors);
+}
+
 int main(void)
 {
+    each_class_pays_its_capital_back_over_its_life();
+    a_building_of_one_life();
+    classes_are_no_more_than_the_building();
     rent_of_racks_that_stand_for_many();
     generators_are_no_feeds();
     a_building_is_priced_by_what_it_is_built_for();
