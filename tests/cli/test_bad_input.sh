@@ -20,6 +20,7 @@ for pair in input-len=isl random-output-len=osl request-rate=rate num-prompts=re
 done
 expect 2 "unknown option --batch_wait; did you mean --batch-wait?" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --batch_wait 3,4
 expect 2 "unknown option --qps; see --help" "$TOKENWORKS" run "$dps" --qps 3
+expect 2 "unknown option --in_put; see --help" "$TOKENWORKS" run "$dps" --in_put 3
 # every name that is offered is an option
 for name in $(sed -n 's/.*{"[a-z-]*", "\([a-z-]*\)"},/\1/p' "$TOKENWORKS_SOURCE/cli/elsewhere.c" | sort -u); do
     "$TOKENWORKS" serve --help | grep -q -- " --$name[=\[ ]" || fail "--$name is offered and is no option of serve"
