@@ -115,6 +115,7 @@ typedef enum TwServing {
     TW_ON_BUSY_TOKENS,
     TW_ON_BUSY_WAITING,
     TW_ON_BUSY_QUEUE,
+    TW_ON_CLIENT_RETRIES,
     TW_ON_SLOW_SHARE,
     TW_ON_SLOW_TIMES,
     TW_ON_RE_ROLE,

@@ -10,16 +10,43 @@
 
 bool tw_cli_fleet_asked(const TwOptions *o)
 {
-    static const TwServing mine[] = {
-        TW_ON_ROUTER,      TW_ON_ROUTERS,    TW_ON_PLANNER,  TW_ON_PREDICTOR,   TW_ON_INTERVAL,     TW_ON_PROFILE,
-        TW_ON_PROMPTS,     TW_ON_RE_ROLE,    TW_ON_TTFT_SLO, TW_ON_TPOT_SLO,    TW_ON_ITL_SLO,      TW_ON_ITL_SHARE,
-        TW_ON_PATIENCE,    TW_ON_TIMEOUT,    TW_ON_LEAVE,    TW_ON_FIRST_TOKEN, TW_ON_SESSIONS,     TW_ON_SIGNAL_PERIOD,
-        TW_ON_EVENT_DELAY, TW_ON_KV_TTL,     TW_ON_BUSY_KV,  TW_ON_BUSY_TOKENS, TW_ON_BUSY_WAITING, TW_ON_BUSY_QUEUE,
-        TW_ON_SLOW_SHARE,  TW_ON_SLOW_TIMES, TW_ON_RESERVE,  TW_ON_FRONT_CHIP,  TW_ON_FRONT_TP,     TW_ON_FRONT_DP,
-        TW_ON_FRONT_EP};
+    static const TwServing mine[] = {TW_ON_ROUTER,     TW_ON_ROUTERS,       TW_ON_PLANNER,      TW_ON_PREDICTOR,
+                                     TW_ON_INTERVAL,   TW_ON_PROFILE,       TW_ON_PROMPTS,      TW_ON_RE_ROLE,
+                                     TW_ON_TTFT_SLO,   TW_ON_TPOT_SLO,      TW_ON_ITL_SLO,      TW_ON_ITL_SHARE,
+                                     TW_ON_PATIENCE,   TW_ON_TIMEOUT,       TW_ON_LEAVE,        TW_ON_FIRST_TOKEN,
+                                     TW_ON_SESSIONS,   TW_ON_SIGNAL_PERIOD, TW_ON_EVENT_DELAY,  TW_ON_KV_TTL,
+                                     TW_ON_BUSY_KV,    TW_ON_BUSY_TOKENS,   TW_ON_BUSY_WAITING, TW_ON_BUSY_QUEUE,
+                                     TW_ON_SLOW_SHARE, TW_ON_SLOW_TIMES,    TW_ON_RESERVE,      TW_ON_FRONT_CHIP,
+                                     TW_ON_FRONT_TP,   TW_ON_FRONT_DP,      TW_ON_FRONT_EP,     TW_ON_CLIENT_RETRIES};
     for (size_t k = 0; k < sizeof mine / sizeof *mine; k++)
         if (o->serving[mine[k]]) return true;
     return o->set_count > 0;    // --for
+}
+
+// Of clients who are refused.
+static bool read_again(const TwOptions *o, TwComeAgain *again)
+{
+    *again = (TwComeAgain){0, 0.5, 8.0};
+    const char *text = o->serving[TW_ON_CLIENT_RETRIES];
+    if (!text) return true;
+    int used = 0;
+    bool good = sscanf(text, "%4d%n", &again->most, &used) == 1;
+    const char *end = text + used;
+    double *const wait_s[] = {&again->first_s, &again->most_s};
+    for (int k = 0; good && k < 2 && *end == ','; k++) {
+        char *after;
+        *wait_s[k] = strtod(end + 1, &after);
+        good = after > end + 1;
+        end = after;
+    }
+    if (good && !*end && again->most >= 1 && again->most <= 100 && again->first_s >= 1e-3 &&
+        again->most_s >= again->first_s && again->most_s <= 1e6)
+        return true;
+    fprintf(stderr,
+            "tokenworks: --client-retries %s: expected times (1 to 100), and with commas the seconds before the first "
+            "(1e-3 or more) and the most (no less)\n",
+            text);
+    return false;
 }
 
 // What the router knows, and when it turns away.
@@ -33,7 +60,7 @@ static bool read_routing(const TwOptions *o, TwFleetSpec *f)
         !tw_cli_real(o, TW_ON_BUSY_KV, "busy-kv", 1e-6, 1.0, 0.0, &r->busy_kv) ||
         !tw_cli_whole(o, TW_ON_BUSY_TOKENS, "busy-prompt-tokens", 1, 1000000000, 0, &tokens) ||
         !tw_cli_whole(o, TW_ON_BUSY_WAITING, "busy-waiting", 1, 1000000, 0, &waiting) ||
-        !tw_cli_whole(o, TW_ON_BUSY_QUEUE, "busy-queue", 0, 1000000, 0, &queue))
+        !tw_cli_whole(o, TW_ON_BUSY_QUEUE, "busy-queue", 0, 1000000, 0, &queue) || !read_again(o, &f->again))
         return false;
     if (!tw_cli_real(o, TW_ON_SLOW_SHARE, "slow-share", 0.0, 1.0, 0.0, &f->slow_share) ||
         !tw_cli_real(o, TW_ON_SLOW_TIMES, "slow-times", 1.0, 100.0, 1.3, &f->slow_times))
@@ -294,6 +321,12 @@ static void print_text(const TwDeploySpec *spec, const TwDeploy *d, const TwFlee
                (long long)d->model.positions);
     if (t->refused > 0)
         printf("  of the rejected %lld were turned away since all replicas were busy\n", (long long)t->refused);
+    if (t->again > 0)
+        printf("  after %lld refusals a client came again or will: %lld were let in then, %lld are about to\n",
+               (long long)t->again, (long long)t->again_taken, (long long)t->again_waiting);
+    if (t->again_overflow > 0)
+        printf("  of the rejected %lld did not come again: more were about to than are kept\n",
+               (long long)t->again_overflow);
     if (t->cancelled > 0)
         printf("  of the lost %lld gave up before a token came, %lld went with %lld tokens of their answers\n",
                (long long)(t->cancelled - t->left), (long long)t->left, (long long)t->left_tokens);
@@ -355,11 +388,13 @@ static void print_json(const TwDeploySpec *spec, const TwDeploySpec *front, cons
         printf("}");
     }
     printf(",\n \"requests\": {\"arrived\": %lld, \"completed\": %lld, \"running\": %lld, \"waiting\": %lld, "
-           "\"rejected\": %lld, \"refused_busy\": %lld, \"lost\": %lld, \"gave_up\": %lld, \"left\": %lld}, "
+           "\"rejected\": %lld, \"refused_busy\": %lld, \"came_again\": %lld, \"again_taken\": %lld, \"lost\": %lld, "
+           "\"gave_up\": %lld, \"left\": %lld}, "
            "\"tokens_of_left\": %lld, \"kv_events\": %lld",
            (long long)t->arrived, (long long)t->completed, (long long)t->running, (long long)t->waiting,
-           (long long)t->rejected, (long long)t->refused, (long long)t->lost, (long long)(t->cancelled - t->left),
-           (long long)t->left, (long long)t->left_tokens, (long long)t->kv_events);
+           (long long)t->rejected, (long long)t->refused, (long long)t->again, (long long)t->again_taken,
+           (long long)t->lost, (long long)(t->cancelled - t->left), (long long)t->left, (long long)t->left_tokens,
+           (long long)t->kv_events);
     if (f->planned) {
         const TwPlannerView *p = &r->planner;
         printf(",\n \"planner\": {\"intervals\": %lld", (long long)p->intervals);

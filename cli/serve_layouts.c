@@ -30,6 +30,7 @@ static bool read_input(const TwOptions *o, TwLayoutsInput *in)
                                          "busy-prompt-tokens",
                                          "busy-waiting",
                                          "busy-queue",
+                                         "client-retries",
                                          "slow-share",
                                          "slow-times",
                                          "planner",

@@ -30,6 +30,7 @@ typedef enum TwPurpose {
     TW_PURPOSE_SAMPLE,
     TW_PURPOSE_REDRAW,
     TW_PURPOSE_SLOW,
+    TW_PURPOSE_AGAIN,
 } TwPurpose;
 
 uint64_t tw_hash64(const char *text);    // FNV-1a, finished by a 64-bit mix

@@ -157,6 +157,7 @@ static bool make_workload(Fleet *f, TwFleetResult *result, TwError *error)
                        .queue_max = 4096,
                        .router = spec->router,
                        .routing = spec->routing,
+                       .again = spec->again,
                        .slow_share = spec->slow_share,
                        .slow_times = spec->slow_times,
                        .gpus = f->deploy->gpus,

@@ -19,6 +19,7 @@ typedef struct TwFleetSpec {
     const char *router;
     int routers;    // that share the replicas; 0: one for each 32
     TwRouterSpec routing;
+    TwComeAgain again;
     double slow_share, slow_times;    // stragglers, as TwPoolSpec
     int replicas, prefills;    // that decode (and compute prompts, where prefills is 0); for prompts alone besides
     double span_s, warmup_s;

@@ -165,6 +165,10 @@ static void warn_idle_events(const TwNode *node, const char *router, const TwEng
     }
     if (tw_node_given(settings, "busy_queue_max") && !tw_router_limits(routing))
         tw_node_warn(settings, "busy_queue_max", errors, "no busy_ limit is set: nobody is busy");
+    static const char *const waits[] = {"client_retry_s", "client_retry_max_s"};
+    for (int i = 0; i < 2; i++)
+        if (tw_node_given(settings, waits[i]) && !tw_node_given(settings, "client_retries"))
+            tw_node_warn(settings, waits[i], errors, "client_retries = 0: who is refused does not come again");
     if (tw_node_given(settings, "slow_times") && !tw_node_given(settings, "slow_fraction"))
         tw_node_warn(settings, "slow_times", errors, "slow_fraction = 0: no GPU is slower");
 }

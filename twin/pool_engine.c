@@ -15,6 +15,8 @@ typedef struct EngineRow {
     double encode_s_per_image, encode_j_per_image;
     double watermark_fraction, wait_max_s, patience_s, timeout_s, leave_s, conservativeness, draft_fraction, swap_bytes,
         swap_bytes_s;
+    int64_t client_retries;
+    double client_retry_s, client_retry_max_s;
     double detect_s, prompt_weight, cache_credit, tier_credit, temperature, affinity_factor, signal_period_s;
     double kv_event_delay_s, kv_event_period_s, kv_ttl_s, busy_kv_fraction;
     bool kv_events;
@@ -97,6 +99,11 @@ static const TwField engine_fields[] = {
     FIELD(EngineRow, retry, "", TW_BOOLEAN, 0, 1, "false", NULL,
           "requests of a replica that went down are tried again"),
     FIELD(EngineRow, detect_s, "s", TW_REAL, 0, 1e6, "1", NULL, "until they are"),
+    FIELD(EngineRow, client_retries, "1", TW_INTEGER, 0, 100, "0", NULL,
+          "times that a client who was refused comes again; OpenAI's does 2 times"),
+    FIELD(EngineRow, client_retry_s, "s", TW_REAL, 1e-3, 1e6, "0.5", NULL,
+          "wait before the first time, doubled each time, up to a quarter less by chance"),
+    FIELD(EngineRow, client_retry_max_s, "s", TW_REAL, 1e-3, 1e6, "8", NULL, "and the most"),
     FIELD(EngineRow, prompt_weight, "1", TW_REAL, 1e-3, 1e3, "1", NULL, "router kv_aware: of prompt blocks"),
     FIELD(EngineRow, cache_credit, "1", TW_REAL, 1e-3, 1e3, "1", NULL, "router kv_aware: of cached blocks"),
     FIELD(EngineRow, tier_credit, "1", TW_REAL, 0, 1e3, "0.75", NULL,
@@ -331,6 +338,7 @@ bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double bloc
     spec->slow_times = row.slow_times;
     spec->retry = row.retry;
     spec->detect_s = row.detect_s;
+    spec->again = (TwComeAgain){(int)row.client_retries, row.client_retry_s, row.client_retry_max_s};
     if (!set_tiers(node, arena, block_bytes, spec->cell_count, engine, errors)) return false;
     if (engine->tier_count > 0 && !engine->prefix_cache) {
         tw_node_error(node, "tiers", errors,

@@ -121,6 +121,16 @@ static void add_service(TwReport *report, const TwState *state, const TwWorkload
     tw_report_add(report, "requests.shed", "", "of the rejected: for others of higher priority", (double)t->shed);
     tw_report_add(report, "requests.refused_busy", "", "of the rejected: all replicas were busy", (double)t->refused);
     tw_report_add(report, "requests.tried_again", "", "after their replica went down", (double)t->retried);
+    if (t->comes_again) {
+        tw_report_add(report, "requests.came_again", "", "refusals after which a client came, or will come, again",
+                      (double)t->again);
+        tw_report_add(report, "requests.again_waiting", "", "of the waiting: clients about to",
+                      (double)t->again_waiting);
+        tw_report_add(report, "requests.again_taken", "", "of the arrived: let in after some refusals",
+                      (double)t->again_taken);
+        tw_report_add(report, "requests.again_overflow", "",
+                      "of the rejected: more were about to come again than are kept", (double)t->again_overflow);
+    }
     tw_report_add(report, "serving.prefix_hit_share", "1", "of prompt tokens looked up in prefix caches",
                   tw_over((double)t->prompt_tokens_hit, (double)t->prompt_tokens_looked_up));
     if (t->kv_events > 0) {

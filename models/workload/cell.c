@@ -382,7 +382,7 @@ int tw_cell_route(Work *w, const TwRequest *request, int64_t now_ns, bool prefil
 static bool let_in(const Work *w, const TwRequest *request, const TwComing *coming)
 {
     int spared = w->pool->router.busy_spared;
-    return coming->moved || (spared > 0 && request->priority >= spared);
+    return (coming->moved && coming->tries == 0) || (spared > 0 && request->priority >= spared);
 }
 
 // The same for who comes, who is turned away where all are busy but for those that are spared.
@@ -406,7 +406,7 @@ static void tell(void *context, const TwFinished *finished)
     source->finished(source->context, w->block, w->cell->of_pool, &told);
 }
 
-// False: rejected, and counted.
+// False: rejected, and counted, or it comes again.
 bool tw_cell_offer(Work *w, int k, const TwRequest *request, const TwComing *coming)
 {
     // with every replica of the cell dark, the first of them counts the rejection
@@ -416,7 +416,10 @@ bool tw_cell_offer(Work *w, int k, const TwRequest *request, const TwComing *com
     w->replica = w->placed = k;
     bool taken = tw_engine_offer_as(engine_at(w, k), r, request, coming, &w->log);
     tw_cell_publish(w, k, r);
+    w->state->again_taken += taken && coming->tries > 0;
     if (taken) return true;
+    if (tw_again_later(w, k, request, coming)) return false;
+    w->state->refused += coming->turned_away && w->pool->policy != TW_CENTRAL;
     if (w->log.service) {
         w->log.service[request->service < w->pool->services ? request->service : w->pool->services - 1].rejected++;
         w->log.tenant[request->tenant < w->pool->tenants ? request->tenant : w->pool->tenants - 1].rejected++;
@@ -459,6 +462,7 @@ static void ask_ahead(Work *w, int k, const TwRequest *request, const TwComing *
     move.to_row = replica_at(w, k)->offered;
     move.coming.run = NULL;
     move.coming.moved = true;
+    move.coming.tries = 0;
     bool room = tw_moves_add(w, &move);
     assert(room);
     (void)room;
@@ -567,7 +571,6 @@ void tw_cell_place(Work *w, const TwRequest *request, TwComing *coming)
     coming->turned_away = waits;
     if (!waits && place_now(w, request, coming)) return;
     if (hold(w, request, coming)) return;
-    w->state->refused += !central;
     tw_cell_offer(w, -1, request, coming);
 }
 
@@ -662,6 +665,7 @@ static int64_t next_event(Work *w, int64_t until_ns)
     for (;;) {
         int64_t event = source->peek(source->context, w->block, w->cell->of_pool);
         if (w->state->next_ns < event) event = w->state->next_ns;
+        if (tw_again_next(w) < event) event = tw_again_next(w);
         if (event > until_ns) event = until_ns;
         if (!w->pool->ordered) return event;
         int first = 0;
@@ -745,6 +749,8 @@ void tw_cell_advance(const Plant *p, void *block, int cell, const TwWorkloadIn *
         if (w.state->next_ns <= now) {
             tw_moves_arrive(&w);
             if (w.state->held > 0 && w.period_ns == 0) release_held(&w, now);
+        } else if (tw_again_next(&w) <= now) {
+            tw_again_come(&w);
         } else {
             TwRequest request;
             source->pop(source->context, block, c->of_pool, &request);

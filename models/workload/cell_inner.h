@@ -63,6 +63,14 @@ void tw_cell_place(Work *w, const TwRequest *request, TwComing *coming);
 int32_t tw_cell_blocks(const Work *w, int k, const TwRequest *request, TwRuns runs);
 void tw_cell_assume(const Work *w, int k, const TwRequest *request, const Cut *cut, int64_t now_ns);
 
+// --- cell_again.c ---------------------------------------------------------------------------------------------------
+
+// Who was refused by replica k of the cell, which counted it, and comes again: counted as on its way from now on.
+// False: it does not.
+bool tw_again_later(Work *w, int k, const TwRequest *request, const TwComing *coming);
+int64_t tw_again_next(const Work *w);    // the earliest of them; INT64_MAX: none
+void tw_again_come(Work *w);             // it is there
+
 // --- cell_moves.c ---------------------------------------------------------------------------------------------------
 
 // False: no room, counted.

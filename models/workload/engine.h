@@ -452,6 +452,7 @@ typedef struct TwComing {
     bool awaits;                          // what is kept comes once it has its blocks
     bool tied;                            // it has blocks elsewhere, and its prompt is computed here for them
     bool moved;                           // counted elsewhere as arrived
+    int32_t tries;                        // refused so often before
     bool turned_away;                     // by the router: counted here as rejected
     const TwRun *run;                     // of its contents, cut before; NULL: they are cut here
     int run_count;

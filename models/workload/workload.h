@@ -43,6 +43,14 @@ typedef struct TwHandOver {
     int rows_max;                         // filled in: rows of all of them in a cell
 } TwHandOver;
 
+// Clients who come again after a refusal: up to `most` times, min(first_s 2^k, most_s) (1 - u / 4) after the k-th, u
+// even in (0, 1), as OpenAI's client does (openai-python, _base_client.py). What they wait is part of their latencies.
+// most 0: they do not.
+typedef struct TwComeAgain {
+    int most;
+    double first_s, most_s;
+} TwComeAgain;
+
 typedef struct TwPoolSpec {
     const char *name;
     const TwStepSource *step;
@@ -67,6 +75,7 @@ typedef struct TwPoolSpec {
     TwRouterSpec routing;    // prompt_weight, credit, factor: 0 counts as 1, 1, 1.25
     bool retry;              // requests of a replica that lost power are tried again after detect_s, or else lost
     double detect_s;
+    TwComeAgain again;
     // stragglers: this share of the GPUs, drawn by the seed, make the replica that they are of so many times slower
     double slow_share, slow_times;
     int gpus, prefill_gpus;    // of a replica; 0 counts as 1
@@ -141,7 +150,11 @@ typedef struct TwWorkloadTotals {
     double prompt_j, rest_j;    // of it: prompts, by their share of each step's tokens; replicas with nothing to do
     // of `lost` those who gave up; of `rejected` those shed for others; of `waiting` those between replicas
     int64_t cancelled, shed, moving, retried;
-    int64_t refused;                       // of `rejected` those turned away by the router since all replicas were busy
+    int64_t refused;    // of `rejected` those turned away by the router since all replicas were busy
+    // refusals after which a client comes again; clients now about to (of `waiting`), those let in after some; of
+    // `rejected` those for whom there was no room to wait
+    int64_t again, again_waiting, again_taken, again_overflow;
+    bool comes_again;                      // there are such
     int64_t kv_events, kv_events_early;    // published; of them known too early, since too many were on their way
     int64_t left, left_tokens;    // of the cancelled, those who went in the middle of their answers; what they had
     int64_t prompt_tokens_looked_up, prompt_tokens_hit, tier_tokens[3];

@@ -26,12 +26,13 @@ typedef struct Pool {
     TwHandOver hand_over;
     int64_t hold_ns;      // most that KV waits for blocks
     int64_t detect_ns;    // until a lost request is tried again; < 0: it is not
+    TwComeAgain again;
     const TwTraffic *traffic;
     TwRequestSource source;
     TwStream stream;
     int replica_begin, replica_end, cell_begin, cell_end;
     int services, tenants;
-    int moves_max, held_max;    // of a cell
+    int moves_max, held_max, again_max;    // of a cell
     int index_bits, belief_bits, event_bits;
     int64_t redraw_ns;            // cells that stand for others are drawn anew so often; 0: never
     bool expects;                 // some stand for others, and what is expected to come to each is known
@@ -81,7 +82,8 @@ typedef struct TwFlow {
 typedef struct Cell {
     int pool, of_pool, replica_begin, replica_count;
     int stands_for;    // cells that it stands for, itself too; 0: not simulated, another stands for it
-    size_t moves_at, held_at, index_at, latency_at, belief_at, event_at;    // numbers of the first in their arrays
+    size_t moves_at, held_at, again_at, index_at, latency_at, belief_at,
+        event_at;    // numbers of the first in their arrays
 } Cell;
 
 // A request on its way between replicas: its KV after a prompt was computed elsewhere, or itself after a loss.
@@ -111,6 +113,14 @@ typedef struct Held {
     TwComing coming;
 } Held;
 
+// A client who comes again: a heap by time and order.
+typedef struct Again {
+    int64_t at_ns;
+    uint64_t order;
+    TwRequest request;
+    int32_t tries;    // refused so often
+} Again;
+
 // The changing half of a cell.
 typedef struct CellState {
     TwRouter router;
@@ -121,7 +131,10 @@ typedef struct CellState {
     int32_t stranded;                   // of the moves those that found nobody who decodes
     int64_t index_used;
     int64_t transfers, transfer_bytes, delivered_bytes, lost_bytes, retried, overflow;
-    int64_t refused;              // turned away since all were busy
+    int64_t refused;        // turned away since all were busy
+    int32_t again_count;    // of the heap
+    uint64_t again_order;
+    int64_t again, again_taken, again_overflow;
     int64_t reserved, expired;    // KV that got its blocks, that was held too long for them
     TwWide transfer_ns, held_ns;
     int32_t away;      // of cells that stand for others: so many on is the one whose racks it has
@@ -148,9 +161,9 @@ struct TwWorkloadPlant {
     int *like;                 // [cell] the simulated one that it is like; itself where it is simulated
     int *mirror;               // [replica] the simulated one whose state is its own; itself where its cell is simulated
     int64_t measure_from_ns;
-    TwSlot replicas, parts, rows;     // [replica] heads, and the arrays of each, in cell order
-    TwSlot cell_states, latencies;    // [cell], [cell and class]
-    TwSlot moves, held, index;        // see Cell
+    TwSlot replicas, parts, rows;        // [replica] heads, and the arrays of each, in cell order
+    TwSlot cell_states, latencies;       // [cell], [cell and class]
+    TwSlot moves, held, again, index;    // see Cell
     TwSlot belief_heads, beliefs, belief_places, events;
     TwSlot services, tenants;              // [cell] counts of each class, of each tenant
     TwSlot next_ns, load, off, signals;    // [replica] copies for the router

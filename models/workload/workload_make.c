@@ -176,6 +176,13 @@ static bool compile_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec,
                  "replicas that are busy turn requests away: of a flow nobody knows, expected no busy_ limit");
         return false;
     }
+    if (spec->fluid && spec->again.most > 0) {
+        complain(errors, spec,
+                 "clients who come again after a refusal: of a flow nobody knows who was refused, expected "
+                 "client_retries = 0");
+        return false;
+    }
+    pool->again = spec->again;
     pool->indexed = kv && engine.prefix_cache && pool->engine.ranks == 1 && !pool->told && !pool->assumed;
     pool->detect_ns = spec->retry ? llround(spec->detect_s * 1e9) : -1;
     pool->services = pool->engine.services;
@@ -214,6 +221,9 @@ static bool measure_fluid(const TwWorkloadSpec *spec, Plant *p, const TwLayout *
 // Entries of what is believed to be cached where, of a cell; KV events of a replica: a second, and room for them
 enum { BELIEF_BITS = 22, EVENTS_S = 2000, EVENT_BITS_LEAST = 8, EVENT_BITS_MOST = 16 };
 
+// Clients of a cell who wait to come again: so many for each row of its replicas
+enum { AGAIN_TIMES = 4, AGAIN_LEAST = 1 << 10, AGAIN_MOST = 1 << 16 };
+
 // How much room the cells of a pool need: all have that of the largest.
 static void size_cells(const TwPoolSpec *spec, Pool *pool)
 {
@@ -232,6 +242,10 @@ static void size_cells(const TwPoolSpec *spec, Pool *pool)
     int lost = pool->detect_ns >= 0 ? 4 * pool->engine.rows_max : 0;
     pool->moves_max = pool->hand_over.rows_max + lost;
     pool->held_max = pool->policy == TW_CENTRAL ? spec->queue_max : pool->limits ? pool->router.busy_queue : 0;
+    if (pool->again.most > 0) {
+        int64_t most = (int64_t)AGAIN_TIMES * members * pool->engine.rows_max;
+        pool->again_max = (int)(most < AGAIN_LEAST ? AGAIN_LEAST : most > AGAIN_MOST ? AGAIN_MOST : most);
+    }
     int64_t runs = (int64_t)members * pool->engine.prefix.nodes;
     if (pool->indexed)
         while ((int64_t)1 << pool->index_bits < runs + runs / 4) pool->index_bits++;
@@ -245,7 +259,7 @@ static void size_cells(const TwPoolSpec *spec, Pool *pool)
 
 // Sums over cells.
 typedef struct Room {
-    size_t moves, held, index, latencies, beliefs, events;
+    size_t moves, held, again, index, latencies, beliefs, events;
 } Room;
 
 // The same of its kind in the cell that a cell is like, from the front.
@@ -374,12 +388,14 @@ static size_t place(const TwWorkloadSpec *spec, Plant *p, Room *room)
                                           .replica_begin = replica,
                                           .moves_at = room->moves,
                                           .held_at = room->held,
+                                          .again_at = room->again,
                                           .index_at = room->index,
                                           .latency_at = room->latencies,
                                           .belief_at = room->beliefs,
                                           .event_at = room->events};
                 room->moves += (size_t)pool->moves_max;
                 room->held += (size_t)pool->held_max;
+                room->again += (size_t)pool->again_max;
                 room->index += pool->indexed ? (size_t)1 << pool->index_bits : 0;
                 room->beliefs += pool->told || pool->assumed ? (size_t)1 << pool->belief_bits : 0;
                 room->latencies += (size_t)pool->services;
@@ -471,6 +487,7 @@ bool tw_workload_create(TwWorkload **out, const TwWorkloadSpec *spec, TwLayout *
     p->latencies = tw_layout_add(layout, room.latencies, sizeof(TwLatency));
     p->moves = tw_layout_add(layout, room.moves, sizeof(Move));
     p->held = tw_layout_add(layout, room.held, sizeof(Held));
+    p->again = tw_layout_add(layout, room.again, sizeof(Again));
     p->index = tw_layout_add(layout, room.index, sizeof(TwKvEntry));
     p->belief_heads = tw_layout_add(layout, room.beliefs > 0 ? cells : 0, sizeof(TwKvBeliefHead));
     p->beliefs = tw_layout_add(layout, room.beliefs, sizeof(TwKvBelief));

@@ -132,6 +132,11 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
         t.transfer_s += (double)many * (double)state->transfer_ns * 1e-9;
         t.retried += many * state->retried;
         t.refused += many * state->refused;
+        t.comes_again |= p->pools[p->cells[cell].pool].again.most > 0;
+        t.again += many * state->again;
+        t.again_waiting += many * state->again_count;
+        t.again_taken += many * state->again_taken;
+        t.again_overflow += many * state->again_overflow;
         if (p->pools[p->cells[cell].pool].told) {
             const TwKvBeliefHead *head = (const TwKvBeliefHead *)tw_at_const(block, p->belief_heads) + cell;
             t.kv_events += many * head->published;

@@ -381,6 +381,10 @@ expect 0 "" $over --router least_loaded
 cp out.txt over.json
 expect 0 "" $over --busy-prompt-tokens 1024 --log busy.csv
 cp out.txt busy.json
+expect 0 "" $over --busy-prompt-tokens 1024 --client-retries 2
+cp out.txt again.json
+expect 2 "--client-retries 2,8,4: expected times" $over --client-retries 2,8,4
+expect 2 "--client-retries x: expected times" $over --client-retries x
 python3 - <<'END' || fail "--log of a fleet, --sessions, --kv-event-delay, --busy-prompt-tokens"
 import csv, json
 load = lambda f: json.load(open(f))
@@ -399,6 +403,9 @@ over, busy, rows = load("over.json"), load("busy.json"), list(csv.DictReader(ope
 b = busy["requests"]
 assert over["good_requests_per_s"] < 2 and busy["good_requests_per_s"] > 18, (over, busy)
 assert b["refused_busy"] == b["rejected"] == sum(x["outcome"] == "rejected" and x["replica"] == "" for x in rows) > 1000
+a = load("again.json")["requests"]
+assert b["came_again"] == 0 and a["arrived"] == b["arrived"] and a["rejected"] < b["rejected"] < a["came_again"]
+assert 0 < a["again_taken"] <= a["came_again"] and a["completed"] > b["completed"]
 END
 # a share of slow GPUs costs who deals evenly more than who looks at loads
 for how in "round_robin" "least_loaded"; do

@@ -454,14 +454,15 @@ static void jobs_pop(const void *context, void *block, int cell, TwRequest *q)
     (void)context, (void)block, (void)cell;
     int output = 1 + (int)(log(draw_unit(&jobs.seed)) / log(1.0 - 1.0 / 200.0));
     *q = ASK(jobs.next_ns, 1, output, 0);
+    q->id = (uint32_t)jobs.left;
     jobs.left--;
     jobs.next_ns += (int64_t)(-log(draw_unit(&jobs.seed)) / jobs.rate_s * 1e9);
 }
 
 // So many replicas behind a router: what queues of `most`, or a limit on who waits, turn away, and the wait of the
 // others.
-static void servers_for_all(int replicas, const char *router, TwRouterSpec routing, double rate_s, int most,
-                            int requests, double *wait_s, double *lost)
+static void servers_come_again(int replicas, const char *router, TwRouterSpec routing, TwComeAgain again, double rate_s,
+                               int most, int requests, double *wait_s, double *lost)
 {
     TestStep step = {.a0_ns = 1e6, .watts_idle = 100.0, .watts_full = 500.0};
     TwStepSource source = test_source(&step);
@@ -480,6 +481,7 @@ static void servers_for_all(int replicas, const char *router, TwRouterSpec routi
                              .queue_max = most,
                              .router = router,
                              .routing = routing,
+                             .again = again,
                              .ttft_slo_s = 1.0,
                              .tpot_slo_s = 1.0,
                              .seed = 9,
@@ -508,6 +510,12 @@ static void servers_for_all(int replicas, const char *router, TwRouterSpec routi
     tw_block_destroy(block);
     tw_workload_destroy(workload);
     tw_errors_destroy(errors);
+}
+
+static void servers_for_all(int replicas, const char *router, TwRouterSpec routing, double rate_s, int most,
+                            int requests, double *wait_s, double *lost)
+{
+    servers_come_again(replicas, router, routing, (TwComeAgain){0}, rate_s, most, requests, wait_s, lost);
 }
 
 static void one_queue_for_four(double rate_s, int most, int requests, double *wait_s, double *lost)
@@ -543,6 +551,26 @@ static void busy_replicas_turn_away(void)
     p = sum = 1.0;
     for (int n = 1; n <= 11; n++) sum += p *= 5.5 * 0.2;
     CHECK_NEAR(lost, p / sum, 0.04);
+}
+
+// M/M/1/3 whose refused come again, long after the queue has forgotten them: attempts are as good as Poisson, at the
+// rate of who comes times 1 + B + ... + B^n, and B^(n + 1) are lost for good.
+static void clients_come_again(void)
+{
+    for (int times = 0; times <= 3; times++) {
+        double wait_s, lost, refused = 0.0;
+        for (int k = 0; k < 200; k++) {
+            double attempts = 4.5, p = 1.0, sum = 1.0;
+            for (int n = 1; n <= times; n++) attempts += 4.5 * pow(refused, n);
+            for (int n = 1; n <= 3; n++) sum += p *= attempts * 0.2;
+            refused = p / sum;
+        }
+        servers_come_again(1, "round_robin", (TwRouterSpec){.busy_waiting = 1}, (TwComeAgain){times, 200.0, 200.0}, 4.5,
+                           1000, 200000, &wait_s, &lost);
+        double expected = pow(refused, times + 1);
+        printf("M/M/1/3, %d times again: %.4f lost, closed form %.4f\n", times, lost, expected);
+        CHECK_NEAR(lost, expected, 0.01 + 0.015 * times);
+    }
 }
 
 // Tokens found by a KV-aware router, with what it is told or assumes of the caches, and a checksum of how it all went.
@@ -682,6 +710,7 @@ int main(void)
     uint64_t sum[2];
     queues_at_the_router();
     busy_replicas_turn_away();
+    clients_come_again();
     routers_that_do_not_know();
     stragglers();
     kv_aware_finds_more();

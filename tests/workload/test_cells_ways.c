@@ -199,7 +199,7 @@ static void rounds(int from, int count, uint64_t first_seed, bool loud)
     int64_t stepped = 0;
     static Fate fate;
     int64_t ended[4] = {0}, retried = 0, transfers = 0, capped = 0, hits = 0, left = 0, stale = 0, refused = 0,
-            events = 0, waits = 0, expired = 0;
+            again = 0, again_taken = 0, events = 0, waits = 0, expired = 0;
     for (int round = from; round < from + count; round++) {
         uint64_t seed = first_seed * 1000003u + (uint64_t)round;
         int longest = draw_int(&seed, 1, 3) == 1 ? 40 : 900, outputs = draw_int(&seed, 2, 150),
@@ -290,6 +290,10 @@ static void rounds(int from, int count, uint64_t first_seed, bool loud)
         const bool slows = draw_int(&seed, 0, 2) == 0;
         pool.retry = draw_int(&seed, 0, 1);
         pool.detect_s = 0.05 * draw_unit(&seed);
+        // drawn by itself, as what follows of hand-overs is
+        uint64_t clients = seed ^ 0x616761696eu;
+        if (draw_int(&clients, 0, 1))
+            pool.again = (TwComeAgain){draw_int(&clients, 1, 5), 0.02 * draw_unit(&clients), 0.1};
         TwEngineSpec apart = {.step = &source, .max_tokens = 2048, .max_sequences = 16, .kv_blocks = least * 4};
         if (even && replicas >= 4 && draw_int(&seed, 0, 2) == 0) {
             // the first of each cell
@@ -377,19 +381,22 @@ static void rounds(int from, int count, uint64_t first_seed, bool loud)
             }
         retried += t->retried, transfers += t->transfers, capped += t->capped_s > 0.0, left += t->left;
         hits += t->prompt_tokens_hit, stale += pool.routing.signal_period_s > 0.0;
-        refused += t->refused, events += t->kv_events;
+        refused += t->refused, events += t->kv_events, again += t->again, again_taken += t->again_taken;
+        CHECK(t->again_waiting == 0 && t->again_taken <= t->again && (pool.again.most > 0 || t->again == 0));
         CHECK(t->refused <= t->rejected);
         if (check_failures && !loud) return;
     }
     printf("done %lld, rejected %lld, lost %lld, gone %lld (%lld in the middle); %lld tried again, %lld transfers, "
-           "%lld rounds capped, %lld with old loads, %lld tokens found, %lld KV events, %lld refused\n",
+           "%lld rounds capped, %lld with old loads, %lld tokens found, %lld KV events, %lld refused, %lld came again, "
+           "%lld of them let in\n",
            (long long)ended[0], (long long)ended[1], (long long)ended[2], (long long)ended[3], (long long)left,
            (long long)retried, (long long)transfers, (long long)capped, (long long)stale, (long long)hits,
-           (long long)events, (long long)refused);
+           (long long)events, (long long)refused, (long long)again, (long long)again_taken);
     printf("rounds with blocks reserved %lld, KV held too long %lld\n", (long long)waits, (long long)expired);
     if (!loud)
         CHECK(ended[0] > 1000 && ended[1] > 0 && ended[2] > 0 && ended[3] > left && left > 0 && retried > 0 &&
-              transfers > 0 && capped > 0 && stale > 0 && hits > 0 && events > 0 && refused > 0 && waits > 0);
+              transfers > 0 && capped > 0 && stale > 0 && hits > 0 && events > 0 && refused > 0 && waits > 0 &&
+              again > again_taken && again_taken > 0);
 }
 
 // With a number: so many rounds; with a second, of another seed; with a third, from that round on.
