@@ -174,6 +174,9 @@ bool tw_cli_deployment(const TwOptions *o, const char *missing, TwCliEngine *eng
         !tw_cli_real(o, TW_ON_MEMORY, "memory-fraction", 0.1, 1.0, spec->memory_fraction, &spec->memory_fraction) ||
         !tw_cli_whole(o, TW_ON_GRAPH_MOST, "graph-most", 1, 131072, spec->graph_most, &captured))
         return false;
+    // what is said holds for both
+    if (o->serving[TW_ON_LAUNCH]) spec->piece_launch_s = 0.0;
+    if (o->serving[TW_ON_GRAPH_MOST]) spec->piece_most = 0;
     static const char *const of_graphs[] = {"graph-most", NULL}, *const of_sums[] = {"collectives", "fused-sums", NULL},
                              *const of_one_rank[] = {"fused-sums", NULL};
     if (graphs == TW_GRAPHS_NONE && tw_options_idle(o, "--graphs none", of_graphs)) return false;

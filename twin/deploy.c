@@ -413,6 +413,8 @@ static bool make_step(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error
                        .graph_doubling = spec->graph_doubling,
                        .graphs = spec->graphs,
                        .launch_s = spec->launch_s,
+                       .piece_launch_s = spec->piece_launch_s,
+                       .piece_most = spec->piece_most,
                        .graph_most = spec->graph_most,
                        .collectives = spec->collectives,
                        .fused_bytes = tw_fused_bytes(spec->fused_bytes, spec->layout.tensor),

@@ -44,7 +44,8 @@ typedef struct TwDeploySpec {
     double host_step_s, host_sequence_s;
     bool async_scheduling, graph_doubling, two_batch;
     TwGraphs graphs;
-    double launch_s;    // as in TwStepSpec
+    double launch_s, piece_launch_s;    // as in TwStepSpec
+    int piece_most;
     int graph_most;
     TwCollectives collectives;
     double fused_bytes[4];           // as in TwStepSpec, of up to two, four, eight and more ranks

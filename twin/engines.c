@@ -77,6 +77,7 @@ static const struct {
               {TW_SERVING_SGLANG, 2025, 2, 0, 4, 3},  {TW_SERVING_SGLANG, 2025, 3, 0, 4, 4},
               {TW_SERVING_SGLANG, 2025, 4, 0, 4, 6},  {TW_SERVING_SGLANG, 2025, 9, 0, 5, 2},
               {TW_SERVING_SGLANG, 2025, 11, 0, 5, 5}, {TW_SERVING_SGLANG, 2025, 12, 0, 5, 6},
+              {TW_SERVING_SGLANG, 2026, 1, 0, 5, 8},  {TW_SERVING_SGLANG, 2026, 3, 0, 5, 9},
               {TW_SERVING_SGLANG, 2026, 6, 0, 5, 14}};
 
 int tw_release_of_month(TwServingEngine engine, int year, int month)
@@ -122,6 +123,12 @@ static bool before(const TwRelease *r, int minor, int patch)
 static void fuse_sums(TwEngineDefaults *d, double two, double four, double eight)
 {
     d->fused_bytes[0] = two, d->fused_bytes[1] = four, d->fused_bytes[2] = eight;
+}
+
+// Each rank is a process of its own, and sums wait for the slowest.
+double tw_python_launch_s(const TwServed *s)
+{
+    return s->tensor > 1 || s->ranks > 1 ? tw_launch_ranks_s : tw_launch_s;
 }
 
 // Engine V0, and before CUDA graphs (pull request 1926 of December 2023), kernels of its own that sum (2192) and
@@ -187,6 +194,7 @@ static void set_vllm(const TwRelease *r, const TwServed *s, TwEngineDefaults *d)
     bool partly = s->chunked || (s->latent && s->before_hopper && before(r, 22, 0));
     d->graphs = before(r, 11, 0) || partly ? TW_GRAPHS_PIECES : TW_GRAPHS_FULL_PIECES;
     d->graph_most = 512;
+    d->launch_s = tw_python_launch_s(s), d->piece_launch_s = tw_launch_s;
     // experts on Triton's kernels everywhere until 0.20 (issue 41306), but block-scaled fp8 since 0.11.1: DeepGEMM's at
     // any number of tokens (pull request 26197), over eight ranks of tensor parallelism not since 0.12 (29346); scales
     // a channel, as Meta's release of Llama 4 has them, by CUTLASS's grouped products (16537); mxfp4 on Hopper by
@@ -227,7 +235,14 @@ static void set_sglang(const TwRelease *r, const TwServed *s, TwEngineDefaults *
     d->ahead = !before(r, 4, 0) && s->stages < 2;
     d->max_tokens = s->ranks > 8 ? 16384 : 8192;
     d->max_sequences = 2048;
-    d->launch_s = tw_launch_s;
+    d->launch_s = before(r, 4, 0) ? tw_launch_s : tw_python_launch_s(s);
+    // prompts in pieces since 0.5.10 (its pull request 16331), not with attention ranks or stages nor of models that
+    // also see, as Llama 4; up to a chunk, with latent attention 2,048 tokens (server_args.py)
+    if (!before(r, 5, 10) && s->ranks < 2 && s->stages < 2 && !s->chunked) {
+        d->graphs = TW_GRAPHS_FULL_PIECES;
+        d->piece_launch_s = tw_launch_s;
+        d->piece_most = s->latent ? 2048 : d->max_tokens;
+    }
     d->collectives = TW_COLLECTIVES_SGLANG;
     // in one kernel with residual and norm: DeepSeek and gpt-oss on Blackwell, since 0.5.8 mixtures from Hopper on
     // (server_args.py, enable_flashinfer_allreduce_fusion), of 2,048 tokens at most (communicator.py)
@@ -272,7 +287,7 @@ static void set_trtllm(const TwRelease *r, const TwServed *s, TwEngineDefaults *
     d->async_scheduling = !compiled;
     d->ahead = !compiled && s->stages < 2;    // _executor_loop_overlap of py_executor.py
     d->graphs = compiled ? TW_GRAPHS_NONE : TW_GRAPHS_FULL;
-    d->launch_s = compiled ? tw_launch_compiled_s : tw_launch_s;
+    d->launch_s = compiled ? tw_launch_compiled_s : tw_python_launch_s(s);
     d->max_tokens = 8192, d->max_sequences = 2048;
     d->collectives = TW_COLLECTIVES_TRTLLM;
     // its models of the PyTorch flow sum, add and norm in one kernel (RESIDUAL_RMS_NORM of modeling_llama.py and its
@@ -333,7 +348,8 @@ void tw_engine_deploy(const TwEngineDefaults *d, TwDeploySpec *spec)
     spec->engine = d->kernels, spec->dense = d->dense;
     spec->mixed = d->mixed;
     spec->unified_sinks = d->unified_sinks;
-    spec->graphs = d->graphs, spec->launch_s = d->launch_s, spec->graph_most = d->graph_most;
+    spec->graphs = d->graphs, spec->graph_most = d->graph_most, spec->piece_most = d->piece_most;
+    spec->launch_s = d->launch_s, spec->piece_launch_s = d->piece_launch_s;
     spec->collectives = d->collectives;
     memcpy(spec->fused_bytes, d->fused_bytes, sizeof d->fused_bytes);
     spec->apart = d->apart;

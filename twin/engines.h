@@ -65,8 +65,8 @@ typedef struct TwEngineDefaults {
     TwMixedKernel mixed;
     bool unified_sinks;
     TwGraphs graphs;
-    double launch_s;
-    int graph_most;
+    double launch_s, piece_launch_s;    // as in TwStepSpec
+    int graph_most, piece_most;
     TwCollectives collectives;
     double fused_bytes[4];          // of sums over up to two, four, eight and more ranks that norm as well, at most
     unsigned apart;                 // of TwApart
@@ -83,5 +83,7 @@ TwEngineDefaults tw_engine_defaults(const TwRelease *release, const TwServed *se
 // Those of a step model.
 void tw_engine_deploy(const TwEngineDefaults *defaults, TwDeploySpec *spec);
 
+// Host time of a kernel outside of graphs in a Python engine of 2025 and later.
+double tw_python_launch_s(const TwServed *served);
 // Host time of a step, and of every sequence in it: in one Python process, in TensorRT-LLM's C++ and PyTorch flows.
 extern const double tw_host_step_s, tw_python_sequence_s, tw_compiled_sequence_s, tw_trtllm_sequence_s;

@@ -39,7 +39,7 @@ static char *step_name(const TwStepSpec *spec, const TwNode *gpu, const TwNode *
     if (!f) abort();
     fprintf(f,
             "step %s %s %s %s %s %s %s %d %d %d %d %d %d %a %a %d %a %a %a %a %d %d %d %d %d %d %d %d %d %d %a %d %d "
-            "%d %a %u %a %d %d %a",
+            "%d %a %u %a %d %d %a %a %d",
             chip, shape, spec->calibration ? spec->calibration : "-", spec->precision, spec->kv_precision,
             spec->attention_precision, spec->output_precision, spec->tensor_parallel, spec->attention_ranks,
             spec->pipeline_parallel, spec->expert_parallel, spec->max_tokens, spec->max_sequences, spec->host_step_s,
@@ -48,7 +48,7 @@ static char *step_name(const TwStepSpec *spec, const TwNode *gpu, const TwNode *
             spec->two_batch, (int)spec->sampler, (int)spec->mixed, (int)spec->prompt, spec->static_memory,
             (int)spec->all_to_all, (int)spec->graphs, spec->launch_s, spec->graph_most, (int)spec->dense,
             (int)spec->profile, spec->fused_bytes, spec->apart, spec->window_seen, spec->plain_windows,
-            spec->plain_decode, spec->gate_s);
+            spec->plain_decode, spec->gate_s, spec->piece_launch_s, spec->piece_most);
     name_curve(f, "reduce", &(TwCurve){spec->comm_count, spec->comm_bytes, spec->comm_s, spec->comm_measured, NULL});
     const TwCurve *curves[] = {&spec->gather, &spec->scatter, &spec->dispatch, &spec->combine, &spec->send};
     for (size_t i = 0; i < sizeof curves / sizeof *curves; i++) name_curve(f, "curve", curves[i]);
@@ -110,6 +110,7 @@ static bool compile_step(TwPlant *plant, const TwPoolRow *row, const TwNode *poo
         spec.profile = named->profile;
         spec.plain_decode = named->plain_decode;
         spec.gate_s = named->gate_s;
+        spec.piece_launch_s = named->piece_launch_s, spec.piece_most = named->piece_most;
         spec.fused_bytes = tw_fused_bytes(named->fused_bytes, layout->tensor);
         spec.apart = named->apart;
         if (!tw_node_given(pool, "kernels")) spec.dense = named->dense;
@@ -272,6 +273,8 @@ static bool read_engine(Draft *d)
     OF_ENGINE(kernels, tw_kernel_engines[e->kernels]);
     OF_ENGINE(mxfp4_kernel, tw_mixed_kernels[e->mixed]);
     OF_ENGINE(graphs, tw_graphs_names[e->graphs]);
+    if (tw_node_given(d->node, "launch_s")) e->piece_launch_s = 0.0;
+    if (tw_node_given(d->node, "graph_most")) e->piece_most = 0;
     OF_ENGINE(launch_s, e->launch_s);
     OF_ENGINE(graph_most, strcmp(row->graphs, "none") == 0 ? 0 : e->graph_most);
     OF_ENGINE(collectives, tw_collectives_names[e->collectives]);

@@ -402,17 +402,17 @@ static void set_vllm_scripts(TwThroughputRow *row, bool numbered)
     // VLLM_FLASHINFER_ALLREDUCE_FUSION_THRESHOLDS_MB of the scripts
     d->collectives = TW_COLLECTIVES_TRTLLM;
     d->fused_bytes[0] = d->fused_bytes[1] = 32.0 * 1048576.0, d->fused_bytes[2] = 8.0 * 1048576.0;
-    if (!oss) d->graphs = TW_GRAPHS_FULL, d->launch_s = tw_launch_s;
+    if (!oss) d->graphs = TW_GRAPHS_FULL;
     // enable_attn_fusion, and quant_fp8 and rms_norm as operators of its own, which its compiler does not fuse
     d->apart = TW_APART_NORM | TW_APART_SILU | TW_APART_APPEND;
 }
 
 // TensorRT-LLM's PyTorch flow before 0.20, as an option beside the compiled one: kernel by kernel from Python, as
 // graphs were off by default until 1.0 (its pull request 5480, "Enable cuda graph by default", July 2025).
-static void set_first_pytorch(TwThroughputRow *row)
+static void set_first_pytorch(TwThroughputRow *row, const TwServed *served)
 {
     if (!before(row, 0, 20) || !holds(row->engine, "(PyTorch)")) return;
-    row->deploy.launch_s = tw_launch_s;
+    row->deploy.launch_s = tw_python_launch_s(served);
     row->deploy.host_sequence_s = tw_trtllm_sequence_s;
 }
 
@@ -480,7 +480,7 @@ void tw_throughput_set_engine(TwThroughputRow *row, const TwRowCells *c, TwRowEn
         if (engine == MLPERF) d->host_sequence_s = tw_compiled_sequence_s;
         set_rank_waits(row, engine);
         if (engine == MLPERF) set_submission(row), set_mixed_types(row);
-        if (engine == TRTLLM) set_first_pytorch(row);
+        if (engine == TRTLLM) set_first_pytorch(row, &served);
         // norm_quant_fusion of the submissions, TRTLLM_DISABLE_NVFP4_LAYERNORM_FUSION = 0 since 6.0
         if (engine == MLPERF) d->apart &= ~(unsigned)TW_APART_NORM;
         break;

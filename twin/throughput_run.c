@@ -34,7 +34,9 @@ static int by_deploy(const void *left, const void *right)
     if (!c) c = (int)a->graph_doubling - (int)b->graph_doubling;
     if (!c) c = (int)a->graphs - (int)b->graphs;
     if (!c) c = (a->launch_s > b->launch_s) - (a->launch_s < b->launch_s);
+    if (!c) c = (a->piece_launch_s > b->piece_launch_s) - (a->piece_launch_s < b->piece_launch_s);
     if (!c) c = a->graph_most - b->graph_most;
+    if (!c) c = a->piece_most - b->piece_most;
     if (!c) c = (int)a->collectives - (int)b->collectives;
     if (!c) c = memcmp(a->fused_bytes, b->fused_bytes, sizeof a->fused_bytes);
     if (!c) c = (int)a->apart - (int)b->apart;

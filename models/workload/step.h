@@ -154,8 +154,9 @@ typedef enum TwApart {
 } TwApart;
 extern const char *const tw_apart_names[];    // in that order, up to NULL
 
-// Host time of a kernel outside of graphs: launched by Python through PyTorch, and by an engine in C++.
-extern const double tw_launch_s, tw_launch_compiled_s;
+// Host time of a kernel outside of graphs: launched by Python through PyTorch on one GPU, and by the slowest process of
+// several whose sums wait for it; by an engine in C++.
+extern const double tw_launch_s, tw_launch_ranks_s, tw_launch_compiled_s;
 
 typedef struct TwStepSpec {
     const TwAcceleratorRow *chip;
@@ -189,7 +190,9 @@ typedef struct TwStepSpec {
     bool graph_doubling;          // graphs of decodes at doublings and 384; otherwise at multiples of 8
     TwGraphs graphs;              // which steps are replayed from them
     double launch_s;              // host time of a kernel outside of graphs; 0: tw_launch_s, but under full not counted
+    double piece_launch_s;        // the same of what a step in pieces launches; 0: as launch_s
     int graph_most;               // most tokens of a rank that are captured; 0: all decodes, and 512 beside prompts
+    int piece_most;               // the same of steps with prompts alone; 0: as graph_most
     TwCollectives collectives;    // what sums over tensor-parallel ranks
     double fused_bytes;           // sums of at most so many bytes add the residual and norm in the same kernel; 0: none
     unsigned apart;               // of TwApart; 0: none

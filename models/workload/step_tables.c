@@ -226,10 +226,11 @@ static void build_launches(TwStepTables *t, const TwStepSpec *spec)
     double n = launch_s > 0.0 ? tw_launches(&t->compose) : 0.0;
     t->graphs = spec->graphs;
     t->eager = (TwLaunch){false, 1e9 * n * launch_s, 1e9 * n * tw_launch_gap_s};
-    t->pieces = (TwLaunch){true, 1e9 * tw_piece_launches(&t->compose) * launch_s,
+    double piece_s = spec->piece_launch_s > 0.0 ? spec->piece_launch_s : launch_s;
+    t->pieces = (TwLaunch){true, 1e9 * tw_piece_launches(&t->compose) * piece_s,
                            1e9 * (double)t->model.layers * t->compose.stage_excess * tw_piece_gap_s};
     t->graph_most = spec->graph_most > 0 ? spec->graph_most : INT_MAX;
-    t->piece_most = spec->graph_most > 0 ? spec->graph_most : TW_PIECE_TOKENS;
+    t->piece_most = spec->piece_most > 0 ? spec->piece_most : spec->graph_most > 0 ? spec->graph_most : TW_PIECE_TOKENS;
 }
 
 void tw_step_tables_build(TwStepTables *t, const TwStepSpec *spec)

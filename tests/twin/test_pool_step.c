@@ -163,6 +163,36 @@ static void batches_ahead(void)
     }
 }
 
+// Launches from Python take longer over several GPUs, in engines of 2025 and later; SGLang's prompts go in pieces since
+// 0.5.10, of latent attention up to 2,048 tokens, but with attention ranks and stages.
+static void launches_by_release(void)
+{
+    static const struct {
+        const char *given;
+        double alone_s, together_s;
+        int piece_most;
+    } of[] = {{"vllm:0.2", 26e-6, 26e-6, 0},   {"vllm:0.9", 26e-6, 40e-6, 0},     {"vllm", 26e-6, 40e-6, 0},
+              {"sglang:0.3", 26e-6, 26e-6, 0}, {"sglang:0.5.9", 26e-6, 40e-6, 0}, {"sglang:0.5.10", 26e-6, 40e-6, 8192},
+              {"trtllm:0.17", 5e-6, 5e-6, 0},  {"trtllm", 26e-6, 40e-6, 0}};
+    TwRelease r;
+    TwError error;
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        CHECK(tw_release_find(of[i].given, &r, &error));
+        TwServed served = {.hopper = true, .precision = "fp8", .tensor = 1, .ranks = 1, .stages = 1};
+        CHECK(tw_engine_defaults(&r, &served).launch_s == of[i].alone_s);
+        CHECK(tw_engine_defaults(&r, &served).piece_most == of[i].piece_most);
+        served.latent = true;
+        CHECK(tw_engine_defaults(&r, &served).piece_most == (of[i].piece_most ? 2048 : 0));
+        served.tensor = 2;
+        CHECK(tw_engine_defaults(&r, &served).launch_s == of[i].together_s);
+        served.stages = 2;
+        CHECK(tw_engine_defaults(&r, &served).piece_most == 0);
+        served.tensor = served.stages = 1, served.ranks = 2;
+        CHECK(tw_engine_defaults(&r, &served).launch_s == of[i].together_s);
+        CHECK(tw_engine_defaults(&r, &served).piece_most == 0);
+    }
+}
+
 // Which releases sum and norm in one kernel, and up to how much.
 static void fused_sums(void)
 {
@@ -325,6 +355,7 @@ int main(void)
     shares_from_a_file();
     releases();
     batches_ahead();
+    launches_by_release();
     fused_sums();
     kernels_apart();
     engines_by_name();
