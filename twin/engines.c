@@ -126,10 +126,7 @@ static void fuse_sums(TwEngineDefaults *d, double two, double four, double eight
 }
 
 // Each rank is a process of its own, and sums wait for the slowest.
-double tw_python_launch_s(const TwServed *s)
-{
-    return s->tensor > 1 || s->ranks > 1 ? tw_launch_ranks_s : tw_launch_s;
-}
+double tw_python_launch_s(const TwServed *s) { return s->tensor > 1 || s->ranks > 1 ? tw_launch_ranks_s : tw_launch_s; }
 
 // Engine V0, and before CUDA graphs (pull request 1926 of December 2023), kernels of its own that sum (2192) and
 // messages by NCCL.
