@@ -273,7 +273,7 @@ TwLike tw_cli_like(const TwRelease *release, const TwDeploySpec *spec, TwLoadKin
 static bool find_accuracy(const TwLike *like, TwAccuracy *accuracy)
 {
     TwError error = {0};
-    if (tw_accuracy_find(accuracy, NULL, like, &error)) return true;
+    if (tw_accuracy_find(accuracy, NULL, like, 1, &error)) return true;
     fprintf(stderr, "tokenworks: warning: how far to trust this is not known: ");
     tw_error_print(&error, stderr);
     return false;

@@ -26,6 +26,7 @@ const char *tw_chip_generation(const char *chip)
 
 // ---- the table ------------------------------------------------------------------------------------------------------
 
+// CHIP to LOAD name a group, as tw_error_group does
 enum { LEVEL, CHIP, GENERATION, MODELS, ENGINE, LOAD, QUANTITY, ROWS, PUBLISHERS, BLIND, P10, P50, P90, LOW, HIGH };
 static const char *const columns[] = {"level", "chip",     "generation", "models",     "engine",
                                       "load",  "quantity", "rows",       "publishers", "blind",
@@ -113,39 +114,51 @@ static bool open_table(Table *t, const char *path, char room[512], TwError *erro
     return true;
 }
 
-// Whether a group of this level has what is predicted in it.
-static bool belongs(const Table *t, int row, TwErrorLevel level, const TwLike *like)
+bool tw_error_group(TwErrorLevel level, const TwLike *like, const char *cell[TW_GROUP_CELLS])
 {
-    const char *kind = like->mixture ? "mixture" : "dense";
-    if (level == TW_LIKE_ALL) return true;
-    if (level >= TW_LIKE_BLIND || strcmp(cell(t, row, MODELS), kind) != 0) return false;
-    if (level == TW_LIKE_KIND) return true;
     const char *generation = tw_chip_generation(like->chip);
-    if (level == TW_LIKE_GENERATION) return generation[0] && strcmp(cell(t, row, GENERATION), generation) == 0;
-    if (strcmp(cell(t, row, CHIP), like->chip) != 0) return false;
-    if (level <= TW_LIKE_ENGINE && strcmp(cell(t, row, ENGINE), like->engine) != 0) return false;
-    return level > TW_LIKE_LOAD || strcmp(cell(t, row, LOAD), like->load) == 0;
+    cell[0] = level <= TW_LIKE_CHIP ? like->chip : "";
+    cell[1] = level <= TW_LIKE_GENERATION ? generation : "";
+    cell[2] = level > TW_LIKE_KIND ? "" : like->mixture ? "mixture" : "dense";
+    cell[3] = level <= TW_LIKE_ENGINE ? like->engine : "";
+    cell[4] = level == TW_LIKE_LOAD ? like->load : "";
+    return level != TW_LIKE_GENERATION || generation[0];
 }
 
-bool tw_accuracy_find(TwAccuracy *accuracy, const char *path, const TwLike *like, TwError *error)
+// Whether what is predicted is in the group of this row.
+static bool belongs(const Table *t, int row, TwErrorLevel level, const TwLike *like)
+{
+    const char *group[TW_GROUP_CELLS];
+    if (level >= TW_LIKE_BLIND || !tw_error_group(level, like, group)) return false;
+    for (int k = 0; k < TW_GROUP_CELLS; k++)
+        if (strcmp(cell(t, row, CHIP + k), group[k]) != 0) return false;
+    return true;
+}
+
+static void take_band(TwAccuracy *accuracy, const TwErrorBand *band, TwErrorOf of)
+{
+    if (band->level == TW_LIKE_CHIP && of == TW_ERROR_RATE) accuracy->chip_rows = band->rows;
+    TwErrorBand *found = &accuracy->band[of];
+    bool large = band->rows >= TW_ERROR_ROWS && band->publishers >= TW_ERROR_PUBLISHERS;
+    if (large && (found->rows == 0 || band->level < found->level)) *found = *band;
+}
+
+bool tw_accuracy_find(TwAccuracy *accuracy, const char *path, const TwLike *like, int count, TwError *error)
 {
     Table t;
     char room[512];
-    *accuracy = (TwAccuracy){0};
+    memset(accuracy, 0, (size_t)count * sizeof *accuracy);
     if (!open_table(&t, path, room, error)) return false;
     bool good = true;
     for (int i = 0; i < tw_csv_rows(t.csv) && good; i++) {
         TwErrorBand band;
         TwErrorOf of = TW_ERROR_RATE;
         good = read_band(&t, i, &band, &of, error);
-        if (!good || !belongs(&t, i, band.level, like)) continue;
-        if (band.level == TW_LIKE_CHIP && of == TW_ERROR_RATE) accuracy->chip_rows = band.rows;
-        TwErrorBand *found = &accuracy->band[of];
-        bool large = band.rows >= TW_ERROR_ROWS && band.publishers >= TW_ERROR_PUBLISHERS;
-        if (large && (found->rows == 0 || band.level < found->level)) *found = band;
+        for (int k = 0; k < count && good; k++)
+            if (belongs(&t, i, band.level, &like[k])) take_band(&accuracy[k], &band, of);
     }
     tw_csv_destroy(t.csv);
-    if (!good) *accuracy = (TwAccuracy){0};
+    if (!good) memset(accuracy, 0, (size_t)count * sizeof *accuracy);
     return good;
 }
 

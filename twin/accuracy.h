@@ -65,8 +65,14 @@ typedef struct TwAccuracy {
 // Ampere, Hopper, Blackwell by the name of a part; "": another.
 const char *tw_chip_generation(const char *chip);
 
-// False: there is no such table (path NULL: the shipped one), or it is wrong.
-bool tw_accuracy_find(TwAccuracy *accuracy, const char *path, const TwLike *like, TwError *error);
+// The group of a level as the table names it, in its columns chip, generation, models, engine, load; "" in those that
+// the level does not tell apart. False: no group of this level has it.
+enum { TW_GROUP_CELLS = 5 };
+bool tw_error_group(TwErrorLevel level, const TwLike *like, const char *cell[TW_GROUP_CELLS]);
+
+// accuracy[0 .. count-1] of like[0 .. count-1], of one reading. False: there is no such table (path NULL: the shipped
+// one), or it is wrong; nothing is known then.
+bool tw_accuracy_find(TwAccuracy *accuracy, const char *path, const TwLike *like, int count, TwError *error);
 
 // "dense models on GB300 under TensorRT-LLM, all at once".
 const char *tw_accuracy_group(const TwLike *like, TwErrorLevel level, char text[128]);

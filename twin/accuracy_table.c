@@ -21,7 +21,7 @@ typedef struct Sample {
 
 typedef struct Group {
     TwErrorLevel level;
-    TwLike like;
+    const char *cell[TW_GROUP_CELLS];    // tw_error_group
 } Group;
 
 // p10, p50, p90 of ratios.
@@ -80,26 +80,23 @@ static void count_source(Samples *s, const char *source)
     s->source[s->source_count++] = source;
 }
 
-static bool same_group(const Group *g, TwErrorLevel level, const TwLike *like)
+// From the nearest level to the widest, by chip, generation, kind, engine and load.
+static int by_group(const void *left, const void *right)
 {
-    if (g->level != level) return false;
-    if (level >= TW_LIKE_ALL) return true;
-    if (g->like.mixture != like->mixture) return false;
-    if (level == TW_LIKE_KIND) return true;
-    if (level == TW_LIKE_GENERATION)
-        return strcmp(tw_chip_generation(g->like.chip), tw_chip_generation(like->chip)) == 0;
-    return strcmp(g->like.chip, like->chip) == 0 &&
-           (level > TW_LIKE_ENGINE || strcmp(g->like.engine, like->engine) == 0) &&
-           (level > TW_LIKE_LOAD || strcmp(g->like.load, like->load) == 0);
+    const Group *a = left, *b = right;
+    int c = (int)a->level - (int)b->level;
+    for (int k = 0; k < TW_GROUP_CELLS && !c; k++) c = strcmp(a->cell[k], b->cell[k]);
+    return c;
 }
 
 static int group_of(Samples *s, TwErrorLevel level, const Sample *sample)
 {
     if ((level == TW_LIKE_BLIND && !sample->blind) || (level == TW_LIKE_EARLY && !sample->early)) return -1;
-    if (level == TW_LIKE_GENERATION && !tw_chip_generation(sample->like.chip)[0]) return -1;
+    Group group = {.level = level};
+    if (!tw_error_group(level, &sample->like, group.cell)) return -1;
     for (int g = 0; g < s->group_count; g++)
-        if (same_group(&s->group[g], level, &sample->like)) return g;
-    s->group[s->group_count] = (Group){level, sample->like};
+        if (by_group(&s->group[g], &group) == 0) return g;
+    s->group[s->group_count] = group;
     return s->group_count++;
 }
 
@@ -267,31 +264,20 @@ static void find_factors(const Samples *s, TwErrorOf of, double factor[BOTH + 1]
 
 static void put_group(const Group *g, TwErrorOf of, const Quantiles *q, double factor, FILE *file)
 {
-    const TwLike *like = &g->like;
-    TwErrorLevel l = g->level;
-    fprintf(file, "%s,", tw_error_levels[l]);
-    tw_csv_put(file, l <= TW_LIKE_CHIP ? like->chip : "");    // may be a path
-    fprintf(file, ",%s,%s,%s,%s,%s,%d,%d,%d", l <= TW_LIKE_GENERATION ? tw_chip_generation(like->chip) : "",
-            l > TW_LIKE_KIND ? ""
-            : like->mixture  ? "mixture"
-                             : "dense",
-            l <= TW_LIKE_ENGINE ? like->engine : "", l == TW_LIKE_LOAD ? like->load : "", tw_error_names[of], q->rows,
-            q->publishers, q->blind);
+    fprintf(file, "%s,", tw_error_levels[g->level]);
+    for (int k = 0; k < TW_GROUP_CELLS; k++) {
+        tw_csv_put(file, g->cell[k]);    // a chip may be a path
+        fputc(',', file);
+    }
+    fprintf(file, "%s,%d,%d,%d", tw_error_names[of], q->rows, q->publishers, q->blind);
     for (int k = 0; k < 3; k++) fprintf(file, ",%.4f", q->p[k] - 1.0);
     fprintf(file, ",%.4f,%.4f\n", widened(q, 0, factor) - 1.0, widened(q, 2, factor) - 1.0);
 }
 
-// From the nearest level to the widest, by chip, kind, engine and load.
-static int by_group(const void *left, const void *right)
+static Models models_of(const Group *g)
 {
-    const Group *a = left, *b = right;
-    int c = (int)a->level - (int)b->level;
-    if (!c && a->level == TW_LIKE_GENERATION)
-        c = strcmp(tw_chip_generation(a->like.chip), tw_chip_generation(b->like.chip));
-    if (!c && a->level < TW_LIKE_GENERATION) c = strcmp(a->like.chip, b->like.chip);
-    if (!c) c = (int)a->like.mixture - (int)b->like.mixture;
-    if (!c) c = strcmp(a->like.engine, b->like.engine);
-    return c ? c : strcmp(a->like.load, b->like.load);
+    const char *kind = g->cell[2];
+    return kind[0] == '\0' ? BOTH : strcmp(kind, "mixture") == 0 ? MIXTURES : DENSE;
 }
 
 static void put_table(Samples *s, FILE *file, FILE *notes)
@@ -308,8 +294,8 @@ static void put_table(Samples *s, FILE *file, FILE *notes)
     qsort(sorted, (size_t)s->group_count, sizeof *sorted, by_group);
     for (int i = 0; i < s->group_count; i++) {
         int g = 0;
-        while (!same_group(&s->group[g], sorted[i].level, &sorted[i].like)) g++;
-        Models models = sorted[i].level >= TW_LIKE_ALL ? BOTH : sorted[i].like.mixture ? MIXTURES : DENSE;
+        while (by_group(&s->group[g], &sorted[i]) != 0) g++;
+        Models models = models_of(&sorted[i]);
         for (int k = 0; k < TW_ERRORS; k++) {
             Quantiles q = quantiles(s, g, (TwErrorOf)k, -1);
             if (q.rows >= (sorted[i].level <= TW_LIKE_ENGINE ? TW_ERROR_ROWS : 1))

@@ -4,6 +4,7 @@
 #include "twin/engines.h"
 #include "twin/report_parts.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 TwLike tw_pool_like(const TwPoolPlan *pool)
@@ -32,6 +33,20 @@ static int first_like(const TwPlant *plant, int pool)
     return pool;
 }
 
+// What is known of each pool; the caller frees it. NULL: the table is wrong.
+static TwAccuracy *of_pools(const TwPlant *plant, TwError *error)
+{
+    int count = plant->pool_count;
+    TwLike *like = calloc((size_t)count, sizeof *like);
+    TwAccuracy *accuracy = calloc((size_t)count, sizeof *accuracy);
+    if (!like || !accuracy) abort();
+    for (int i = 0; i < count; i++) like[i] = tw_pool_like(&plant->pools[i]);
+    bool good = tw_accuracy_find(accuracy, NULL, like, count, error);
+    free(like);
+    if (!good) free(accuracy);
+    return good ? accuracy : NULL;
+}
+
 // Three digits: no more is known.
 static const char *rounded(double value, char text[32])
 {
@@ -41,65 +56,69 @@ static const char *rounded(double value, char text[32])
 
 void tw_pools_accuracy_print(const TwPlant *plant, double per_mw, FILE *stream)
 {
+    if (plant->pool_count == 0) return;
+    TwError error = {0};
+    TwAccuracy *accuracy = of_pools(plant, &error);
+    if (!accuracy) {
+        fprintf(stream, "  published rows: %s:%d: %s\n", error.file, error.line, error.text);
+        return;
+    }
     bool one = true;
     for (int i = 1; i < plant->pool_count; i++) one &= first_like(plant, i) == 0;
     for (int i = 0; i < plant->pool_count; i++) {
         if (first_like(plant, i) < i) continue;
         TwLike like = tw_pool_like(&plant->pools[i]);
-        TwAccuracy accuracy;
-        TwError error = {0};
-        if (!tw_accuracy_find(&accuracy, NULL, &like, &error)) {
-            fprintf(stream, "  published rows: %s:%d: %s\n", error.file, error.line, error.text);
-            return;
-        }
         fprintf(stream, "  against published rows%s%s: error in the median, and of four in five (docs/validation.md)\n",
                 one ? "" : ", pool ", one ? "" : plant->pools[i].name);
-        tw_accuracy_print(&accuracy, &like, TW_ERRORS_TOLD, stream);
-        const TwErrorBand *joules = &accuracy.band[TW_ERROR_JOULES];
+        tw_accuracy_print(&accuracy[i], &like, TW_ERRORS_TOLD, stream);
+        const TwErrorBand *joules = &accuracy[i].band[TW_ERROR_JOULES];
         char low[32], high[32];
         if (one && per_mw > 0.0 && joules->rows > 0 && joules->low > -1.0)
             fprintf(stream, "  by their joules a token: %s to %s output tokens/s per MW\n",
                     rounded(per_mw * (1.0 + joules->low), low), rounded(per_mw * (1.0 + joules->high), high));
     }
+    free(accuracy);
 }
 
 void tw_pools_accuracy_json(const TwPlant *plant, FILE *stream)
 {
-    TwAccuracy accuracy;
     TwError error = {0};
+    TwAccuracy *accuracy = plant->pool_count > 0 ? of_pools(plant, &error) : NULL;
+    if (plant->pool_count > 0 && !accuracy) {
+        fprintf(stderr, "tokenworks: warning: how far to trust this is not known: ");
+        tw_error_print(&error, stderr);
+        fprintf(stream, "null");
+        return;
+    }
+    fprintf(stream, "{");
     for (int i = 0; i < plant->pool_count; i++) {
         TwLike like = tw_pool_like(&plant->pools[i]);
-        if (!tw_accuracy_find(&accuracy, NULL, &like, &error)) {
-            fprintf(stderr, "tokenworks: warning: how far to trust this is not known: ");
-            tw_error_print(&error, stderr);
-            fprintf(stream, "null");
-            return;
-        }
-        fprintf(stream, "%s", i == 0 ? "{" : ", ");
+        if (i > 0) fprintf(stream, ", ");
         tw_json_text(stream, plant->pools[i].name);
         fprintf(stream, ": ");
-        tw_accuracy_json(&accuracy, &like, stream);
+        tw_accuracy_json(&accuracy[i], &like, stream);
     }
-    fprintf(stream, "%s}", plant->pool_count == 0 ? "{" : "");
+    fprintf(stream, "}");
+    free(accuracy);
 }
 
 void tw_report_accuracy(TwReport *report, const TwPlant *plant)
 {
+    if (plant->pool_count == 0) return;
+    TwError error = {0};
+    TwAccuracy *accuracy = of_pools(plant, &error);
+    if (!accuracy) {
+        tw_report_add_text(report, "accuracy.problem", "errors against published figures are not known", error.text);
+        return;
+    }
     for (int i = 0; i < plant->pool_count; i++) {
         TwLike like = tw_pool_like(&plant->pools[i]);
-        TwAccuracy accuracy;
-        TwError error = {0};
         char path[80], text[128];
         const char *name = plant->pools[i].name;
-        if (!tw_accuracy_find(&accuracy, NULL, &like, &error)) {
-            tw_report_add_text(report, "accuracy.problem", "errors against published figures are not known",
-                               error.text);
-            return;
-        }
         snprintf(path, sizeof path, "accuracy.%.40s.rows_of_chip", name);
-        tw_report_add(report, path, "", "published rates of this chip and kind of model", accuracy.chip_rows);
+        tw_report_add(report, path, "", "published rates of this chip and kind of model", accuracy[i].chip_rows);
         for (int k = 0; k < TW_ERRORS; k++) {
-            const TwErrorBand *b = &accuracy.band[k];
+            const TwErrorBand *b = &accuracy[i].band[k];
             if (b->rows == 0) continue;
             const TwKpiRow rows[] = {{"rows", "", "published rows like it", b->rows},
                                      {"publishers", "", "who published them", b->publishers},
@@ -111,4 +130,5 @@ void tw_report_accuracy(TwReport *report, const TwPlant *plant)
             tw_report_add_text(report, path, "published rows like it", tw_accuracy_group(&like, b->level, text));
         }
     }
+    free(accuracy);
 }

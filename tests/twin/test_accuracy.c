@@ -32,7 +32,7 @@ static void nearest(const TwLike *like, TwErrorLevel level, double median, int c
 {
     TwAccuracy a;
     TwError error = {0};
-    CHECK(tw_accuracy_find(&a, path, like, &error));
+    CHECK(tw_accuracy_find(&a, path, like, 1, &error));
     CHECK(a.band[TW_ERROR_RATE].level == level);
     CHECK_NEAR(a.band[TW_ERROR_RATE].p50, median, 1e-12);
     CHECK(a.chip_rows == chip_rows);
@@ -52,9 +52,15 @@ static void falls_back(void)
     nearest(&(TwLike){"b200_sxm", true, "trtllm", "offline"}, TW_LIKE_ALL, 0.07, 0);
     TwAccuracy a;
     const TwLike like = {"b200_sxm", false, "trtllm", "offline"};
-    CHECK(tw_accuracy_find(&a, path, &like, NULL));
+    CHECK(tw_accuracy_find(&a, path, &like, 1, NULL));
     CHECK(a.band[TW_ERROR_JOULES].level == TW_LIKE_KIND && a.band[TW_ERROR_JOULES].rows == 30);
     CHECK(a.band[TW_ERROR_TTFT].rows == 0 && a.band[TW_ERROR_POWER].rows == 0);
+    // several of one reading are each as alone
+    const TwLike both[] = {{"gb300", false, "vllm", "offline"}, like};
+    TwAccuracy each[2];
+    CHECK(tw_accuracy_find(each, path, both, 2, NULL));
+    CHECK(each[0].band[TW_ERROR_RATE].level == TW_LIKE_GENERATION && each[0].chip_rows == 0);
+    CHECK(memcmp(&each[1], &a, sizeof a) == 0);
     CHECK(a.band[TW_ERROR_RATE].blind == 4 && a.band[TW_ERROR_RATE].publishers == 3);
 }
 
@@ -93,7 +99,7 @@ static void refused(const char *header, const char *rows, int line, const char *
     TwError error = {0};
     const TwLike like = {"b200_sxm", false, "trtllm", "offline"};
     write_table(header, rows);
-    CHECK(!tw_accuracy_find(&a, path, &like, &error));
+    CHECK(!tw_accuracy_find(&a, path, &like, 1, &error));
     CHECK_TEXT(error.file, path);
     CHECK(error.line == line);
     CHECK_HOLDS(error.text, what);
