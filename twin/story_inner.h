@@ -20,6 +20,7 @@ typedef struct TwStoryHead {
     // what waited meanwhile is made once nothing holds any more
     int32_t owing;                           // first entry whose tokens may still be made up
     double held_s, freed_s, surplus_rate;    // how long racks were held, since when not; tokens/s above their rates
+    double settled_s;                        // how long they have been at them again
 } TwStoryHead;
 
 static inline TwStoryHead *tw_story_head(const TwPlant *plant, void *block)

@@ -147,9 +147,12 @@ static void watch_overload(const TwPlant *plant, void *block, const double *load
     }
 }
 
+static double owed_by(const TwEntry *e) { return fmax(e->tokens - e->made_up - e->dropped, 0.0); }
+
 // Once nothing holds racks back they make what waited meanwhile: what is above their own rates goes to the entries that
-// owe tokens, by what they owe. Over when all is made up, when racks are back at their rates, or after four times as
-// long as they were held and ten minutes: rates drift with the load. True: rates stay as they were meanwhile.
+// owe tokens, by what they owe. At first it may be less: the prompts that waited come before their tokens. Over when
+// all is made up, when racks have been at their rates for a minute, or after four times as long as they were held and
+// ten minutes: rates drift with the load. True: rates stay as they were meanwhile.
 static bool catch_up(const TwPlant *plant, void *block, const TwStoryWindow *w, double surplus)
 {
     static const double SMOOTH_S = 60.0, BACK_FRACTION = 0.01, LONGER_S = 600.0;
@@ -158,19 +161,37 @@ static bool catch_up(const TwPlant *plant, void *block, const TwStoryWindow *w, 
     TwEntry *log = tw_story_entries(plant, block);
     const double *rate = tw_f64_const(block, plant->slot.story.rate);
     double owed = 0.0, rates = 0.0;
-    for (int k = s->owing; k < s->count; k++) owed += fmax(log[k].tokens - log[k].made_up - log[k].dropped, 0.0);
+    for (int k = s->owing; k < s->count; k++) owed += owed_by(&log[k]);
     for (int i = 0; i < plant->rack_count; i++) rates += rate[i];
     double share = owed > 0.0 ? fmin(surplus / owed, 1.0) : 0.0;
-    for (int k = s->owing; k < s->count; k++)
-        log[k].made_up += share * fmax(log[k].tokens - log[k].made_up - log[k].dropped, 0.0);
+    for (int k = s->owing; k < s->count; k++) log[k].made_up += share * owed_by(&log[k]);
     s->surplus_rate +=
         (surplus / w->window_s - s->surplus_rate) * fmin(w->window_s / fmin(s->freed_s + w->window_s, SMOOTH_S), 1.0);
     s->freed_s += w->window_s;
-    bool back = s->freed_s >= SMOOTH_S && s->surplus_rate < BACK_FRACTION * rates;
+    s->settled_s = fabs(s->surplus_rate) < BACK_FRACTION * rates ? s->settled_s + w->window_s : 0.0;
+    bool back = s->settled_s >= SMOOTH_S;
     if (share < 1.0 && owed > 0.0 && !back && s->freed_s < 4.0 * s->held_s + LONGER_S) return true;
-    s->held_s = 0.0;
+    s->held_s = s->settled_s = 0.0;
     s->owing = s->count;
     return false;
+}
+
+// What one entry has been made up beyond what it owes goes to the others that owe: racks that wait for their restart
+// hold back theirs while the rest makes what a target held back before.
+static void pass_on(const TwStoryHead *s, TwEntry *log)
+{
+    double beyond = 0.0, owed = 0.0;
+    for (int k = s->owing; k < s->count; k++) {
+        owed += owed_by(&log[k]);
+        beyond += fmax(log[k].made_up - fmax(log[k].tokens - log[k].dropped, 0.0), 0.0);
+    }
+    double passed = fmin(beyond, owed);
+    if (passed <= 0.0) return;
+    for (int k = s->owing; k < s->count; k++) {
+        TwEntry *e = &log[k];
+        double mine = fmax(e->made_up - fmax(e->tokens - e->dropped, 0.0), 0.0), lacks = owed_by(e);
+        e->made_up += passed * (lacks / owed - mine / beyond);
+    }
 }
 
 // Books of the window: tokens not made, made up elsewhere, requests dropped; and the rates of undisturbed racks.
@@ -216,8 +237,9 @@ static void book_costs(const TwPlant *plant, void *block, const TwStoryWindow *w
             if (entry < 0 && down_gpus[i] > 0) entry = part[i];
             if (entry >= 0) log[entry].made_up += surplus / (held + partial);
         }
+        pass_on(s, log);
     }
-    if (held > 0) s->held_s += w->window_s, s->freed_s = 0.0;
+    if (held > 0) s->held_s += w->window_s, s->freed_s = s->settled_s = 0.0;
     bool catching = held + partial == 0 && catch_up(plant, block, w, surplus);
     if (held == 0 && !catching) {
         // a GPU here and there is the normal state of a fleet: racks that are whole go on to show their rate
