@@ -14,10 +14,12 @@
 static const double launch_s = 2.0e-6;
 static const double glue_s = 2.5e-6, glue_utilisation = 0.8;
 static const double roofline_utilisation = 0.7;
+// of bandwidth that decode attention reads at where L2 does not hold its cache, and of L2 what a little of it is
+static const double cold_utilisation = 0.9, little_of_l2 = 1.0 / 32.0;
 // a peak this close to the table's bound is the same chip, quoted differently
 static const double same_chip = 0.05;
 
-enum { UNALIGNED_NODES = 4, SITE_NODES = 8, DIM_NODES = 5, DIMS_MOST = 8, QUANTISE_NODES = 40 };
+enum { BOUNDS = 5, UNALIGNED_NODES = 4, SITE_NODES = 8, DIM_NODES = 5, DIMS_MOST = 8, QUANTISE_NODES = 40 };
 enum { TRTLLM, VLLM, ENGINES };    // whose products and attention
 
 typedef struct TwKernelTable {
@@ -50,6 +52,7 @@ struct TwKernelModel {
     TwArena *arena;
     TwAcceleratorRow chip;
     double bound_flops[TW_NUMBERS], bound_bandwidth;    // of the tables; 0: none
+    double l2_bytes;                                    // of the chip that they were made on; 0: not known
     TwKernelTable gemm[ENGINES][TW_NUMBERS], decode[ENGINES][TW_NUMBERS], prefill[ENGINES][TW_NUMBERS];
     TwKernelTable mla_decode[TW_NUMBERS], moe[TW_NUMBERS], mla_prefill;
     TwExpertSite *site;

@@ -25,15 +25,15 @@ static bool read_bounds(TwKernelModel *model, const char *folder, TwError *error
     snprintf(path, sizeof path, "%s/bounds.csv", folder);
     if (!tw_csv_read(&csv, path, error)) return false;
 
-    static const char *const names[] = {"bf16_flops", "fp8_flops", "fp4_flops", "bandwidth_bytes_s"};
-    double value[4] = {0.0};
+    static const char *const names[BOUNDS] = {"bf16_flops", "fp8_flops", "fp4_flops", "bandwidth_bytes_s", "l2_bytes"};
+    double value[BOUNDS] = {0.0};
     bool ok = true;
     int name = tw_csv_column(csv, "name"), column = tw_csv_column(csv, "value");
     if (name < 0 || column < 0) ok = tw_fail_at(error, path, 1, 0, "columns name and value expected");
     for (int r = 0; ok && r < tw_csv_rows(csv); r++) {
         int i = 0;
-        while (i < 4 && strcmp(tw_csv_text(csv, r, name), names[i]) != 0) i++;
-        if (i == 4)
+        while (i < BOUNDS && strcmp(tw_csv_text(csv, r, name), names[i]) != 0) i++;
+        if (i == BOUNDS)
             ok = tw_fail_at(error, path, tw_csv_line(csv, r), 0, "unknown bound %s", tw_csv_text(csv, r, name));
         else
             ok = tw_csv_number(csv, r, column, &value[i], error);
@@ -48,6 +48,7 @@ static bool read_bounds(TwKernelModel *model, const char *folder, TwError *error
     model->bound_flops[TW_MXFP4] = value[2] > 0.0 ? value[1] : value[0];
     model->bound_flops[TW_W4A16] = model->bound_flops[TW_W8A16] = value[0];
     model->bound_bandwidth = value[3];
+    model->l2_bytes = value[4];
     return ok;
 }
 
@@ -241,14 +242,28 @@ void tw_kernel_model_destroy(TwKernelModel *model)
 
 // ---- one kernel ----------------------------------------------------------------------------------------------------
 
-// A table of times, us. Beyond the largest work the rate of the edge holds; other peaks scale what is beyond t0.
+// What reading a cache takes at least that L2 does not hold: as long as the rows take with little of it, or with one
+// sequence and head, and the rest at the rate of rows that L2 could not hold (docs/calibration.md). a: log2 of the
+// cache in units of a table, of which these are bytes.
+static double cold_s(const TwKernelModel *model, const TwKernelTable *table, double bytes, double least, double a,
+                     double b, double c)
+{
+    double outside[3], little = fmax(model->l2_bytes * little_of_l2, least), held = fmin(bytes, model->l2_bytes);
+    if (!(little > 0.0) || !(held > little) || !(model->bound_bandwidth > 0.0)) return 0.0;
+    double start_s = 1e-6 * tw_grid_at(&table->grid, a - log2(bytes / little), b, c, outside);
+    return start_s + (held - little) / (cold_utilisation * model->bound_bandwidth);
+}
+
+// A table of times, us, over the bytes of a cache, of which one sequence and head has `least`. Beyond the largest work
+// the rate of the edge holds; other peaks scale what is beyond t0.
 static TwKernelCost by_time(const TwKernelModel *model, const TwKernelShape *shape, const TwKernelTable *table,
-                            bool carried, TwOpCost op, double a, double b, double c)
+                            bool carried, TwOpCost op, double bytes, double least, double a, double b, double c)
 {
     double outside[3];
     TwKernelBounds bounds = bounds_of(model, shape->number);
     double t = 1e-6 * tw_grid_at(&table->grid, a, b, c, outside);
     if (outside[0] > 0.0) t *= exp2(outside[0]);
+    if (shape->cold) t = fmax(t, cold_s(model, table, bytes, least, a, b, c));
     if (bounds.transferred && model->bound_bandwidth > 0.0) {
         double t0 = fmin(launch_s, t), flops = model->bound_flops[shape->number];
         bool compute = flops > 0.0 && op.flop / flops > op.bytes / model->bound_bandwidth;
@@ -317,7 +332,8 @@ static TwKernelCost query_decode(const TwKernelModel *model, const TwKernelShape
     // the tables are of heads 128 wide
     carried |= s->dim != 128.0;
     double cache = 2.0 * s->batch * s->seq * s->kv_heads * s->dim * e;
-    return by_time(model, s, table, carried, op, log2(cache), log2(s->seq), s->heads / s->kv_heads);
+    double least = fmin(cache / (s->batch * s->kv_heads), cache);
+    return by_time(model, s, table, carried, op, cache, least, log2(cache), log2(s->seq), s->heads / s->kv_heads);
 }
 
 // What heads of this width take over what their FLOP would at the rate of heads 128 wide.
@@ -371,7 +387,9 @@ static TwKernelCost query_mla_decode(const TwKernelModel *model, const TwKernelS
     TwOpCost op = tw_op_mla_decode(s->batch, s->seq, s->heads, tw_number_bytes(s->number));
     const TwKernelTable *table = table_of(model->mla_decode, s->number, &carried);
     if (!table) return roofline(model, s, op, 1.0);
-    return by_time(model, s, table, carried, op, log2(s->batch * s->seq), s->heads, s->seq);
+    double token = tw_op_mla_decode(1.0, 1.0, 0.0, tw_number_bytes(s->number)).bytes, tokens = s->batch * s->seq;
+    return by_time(model, s, table, carried, op, token * tokens, token * fmin(s->seq, tokens), log2(tokens), s->heads,
+                   s->seq);
 }
 
 static TwKernelCost query_mla_prefill(const TwKernelModel *model, const TwKernelShape *s)

@@ -39,6 +39,7 @@ typedef struct TwKernelShape {
     double hidden, inter, experts, top_k, tp, ep;
     double read, written, seconds;
     bool balanced;    // tokens over the experts; otherwise by power law 1.2
+    bool cold;        // of decode attention: its cache comes from memory, as in a step; rows replay one, from L2
     bool brought;     // an all-to-all brings the rows of a GPU's own experts, and no others pass it
     TwSampler sampler;
     TwMixedKernel mixed;      // of mxfp4 experts

@@ -536,6 +536,7 @@ static TwKernelShape attention_shape(const TwCompose *c, bool decode, double bat
     shape.kv_heads = fmax((double)m->kv_heads / c->tp, 1.0);
     shape.number = decode ? c->cache : c->prefill;
     shape.prompt = c->prompt;
+    shape.cold = decode;
     if (decode)
         shape.op = mla ? TW_KERNEL_MLA_DECODE : TW_KERNEL_DECODE;
     else

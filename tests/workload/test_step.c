@@ -1000,8 +1000,8 @@ static void graphs_at_doublings(void)
     TwStepModel *coarse = fixture_model(&f);
     const int batch[][2] = {{100, 128}, {200, 256}, {300, 384}, {400, 512}};
     for (int i = 0; i < 4; i++) {
-        // caches alike, so that the batches differ in nothing but what is filled up
-        TwBatch few = decode_batch(batch[i][0], 1000), many = decode_batch(batch[i][1], 1000);
+        // caches alike, and more than L2 holds, so that the batches differ in nothing but what is filled up
+        TwBatch few = decode_batch(batch[i][0], 4000), many = decode_batch(batch[i][1], 4000);
         double filled = time_ms(coarse, FULL, few) - time_ms(fine, FULL, few);
         many.decode_context = few.decode_context;
         double more = time_ms(fine, FULL, many) - time_ms(fine, FULL, few);
