@@ -177,6 +177,9 @@ static void describe(const TwPlant *plant)
         printf("                        weights %.1f GB and KV %.0f bytes a token on each GPU; %lld KV blocks of 16 "
                "tokens a replica\n",
                p->step->weight_bytes * 1e-9, p->step->kv_bytes_per_token, (long long)p->kv_blocks_16);
+        if (p->step->state_bytes > 0.0)
+            printf("                        states of linear attention %.1f MB a sequence on each GPU\n",
+                   1e-6 * p->step->state_bytes);
         if (p->engine)
             printf(
                 "                        engine %s: %d tokens of %d sequences in an iteration of an attention rank\n",

@@ -158,13 +158,16 @@ bool tw_cli_deployment(const TwOptions *o, const char *missing, TwCliEngine *eng
         return false;
     spec->layout = (TwParallel){(int)tp, (int)dp, (int)pp, (int)ep};
     if (!set_engine(o, missing, &spec->layout, tw_number_names[number], engine, spec)) return false;
-    int sampler = TW_SAMPLE_ARGMAX, mixed = (int)spec->mixed, prompt = TW_PROMPT_AUTO, kernels = (int)spec->engine,
-        exchange = TW_A2A_AUTO, graphs = (int)spec->graphs, collectives = (int)spec->collectives;
+    int sampler = TW_SAMPLE_ARGMAX, mixed = (int)spec->mixed, prompt = TW_PROMPT_AUTO, state = TW_STATE_AUTO,
+        scan = TW_SCAN_AUTO, kernels = (int)spec->engine, exchange = TW_A2A_AUTO, graphs = (int)spec->graphs,
+        collectives = (int)spec->collectives;
     int64_t captured;
     double fused_mib = -1.0;
     if (!tw_cli_word(o, TW_ON_SAMPLER, "sampler", tw_sampler_names, &sampler) ||
         !tw_cli_word(o, TW_ON_MIXED, "mxfp4-kernel", tw_mixed_kernels, &mixed) ||
         !tw_cli_word(o, TW_ON_PROMPT, "prompt-attention", tw_prompt_kernels, &prompt) ||
+        !tw_cli_word(o, TW_ON_STATE, "state-precision", tw_state_types, &state) ||
+        !tw_cli_word(o, TW_ON_SCAN, "scan-kernel", tw_scan_kernels, &scan) ||
         !tw_cli_word(o, TW_ON_KERNELS, "kernels", tw_kernel_engines, &kernels) ||
         !tw_cli_word(o, TW_ON_ALL_TO_ALL, "all-to-all", tw_all_to_all_names, &exchange) ||
         !tw_cli_word(o, TW_ON_GRAPHS, "graphs", tw_graphs_names, &graphs) ||
@@ -187,6 +190,7 @@ bool tw_cli_deployment(const TwOptions *o, const char *missing, TwCliEngine *eng
     spec->engine = (TwKernelEngine)kernels;
     spec->sampler = (TwSampler)sampler, spec->mixed = (TwMixedKernel)mixed;
     spec->prompt = (TwPromptKernel)prompt;
+    spec->state = (TwStateType)state, spec->scan = (TwScanKernel)scan;
     spec->two_batch = o->serving[TW_ON_TWO_BATCH] != NULL;
     if (!set_host_experts(o, spec) || !set_apart(o, &spec->apart)) return false;
     spec->all_to_all = (TwAllToAll)exchange;

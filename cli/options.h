@@ -97,6 +97,8 @@ typedef enum TwServing {
     TW_ON_SAMPLER,
     TW_ON_MIXED,
     TW_ON_PROMPT,
+    TW_ON_STATE,
+    TW_ON_SCAN,
     TW_ON_MEMORY,
     TW_ON_ROUTER,
     TW_ON_ROUTERS,

@@ -194,6 +194,13 @@ const TwOptionRow tw_option_rows[] = {
      "kernel of prompts' attention: flash or triton (vLLM's unified); default: the engine's, triton with vLLM for "
      "attention sinks before Hopper",
      TW_OPT_SERVING + TW_ON_PROMPT},
+    {"state-precision", 0, "TYPE", TW_STEP | TW_SERVE,
+     "states of layers with linear attention: bf16 or fp32; default: as the model's part says, fp32 with sglang",
+     TW_OPT_SERVING + TW_ON_STATE},
+    {"scan-kernel", 0, "NAME", TW_STEP | TW_SERVE,
+     "of the prompts of such layers: fla (Triton's of flash-linear-attention) or flashinfer; default: the engine's, "
+     "fla",
+     TW_OPT_SERVING + TW_ON_SCAN},
     {"memory-fraction", 0, "X", TW_STEP | TW_SERVE,
      "of device memory that the engine may fill; default: the engine's own. With sglang: for weights and cache alone",
      TW_OPT_SERVING + TW_ON_MEMORY},

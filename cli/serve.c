@@ -361,6 +361,12 @@ static void head(const TwRelease *release, const TwDeploySpec *spec, const TwDep
            "cache for %lld tokens\n",
            l->tensor, l->ranks, l->stages, l->experts, 1e-9 * d->step->weight_bytes,
            (long long)d->step->kv_blocks_16 * 16);
+    if (d->step->source.state_sequences > 0)
+        printf("states of linear attention %.1f MB a sequence and GPU, room for %d sequences an attention rank\n",
+               1e-6 * d->step->state_bytes, d->step->source.state_sequences);
+    else if (d->step->state_bytes > 0.0)
+        printf("states of linear attention %.1f MB a sequence and GPU: as much as %d tokens of the cache\n",
+               1e-6 * d->step->state_bytes, d->step->source.state_tokens);
     if (d->all_to_all == TW_A2A_DEEPEP) printf("tokens go to the experts that they choose alone (deepep)\n");
     if (d->all_to_all == TW_A2A_GATHER) printf("all tokens go to the experts of every GPU (gather)\n");
     printf("engine %s: graphs %s", tw_release_name(release, name), tw_graphs_names[spec->graphs]);

@@ -83,6 +83,7 @@ static void print_text(const TwDeploySpec *spec, const TwDeploy *d, const Asked 
     if (a->decodes) printf("  output    %10.0f tokens/s\n", r->output_s);
     printf("  memory    %10.1f GB of weights a GPU, cache for %lld tokens a replica\n\n", 1e-9 * d->step->weight_bytes,
            (long long)d->step->kv_blocks_16 * 16);
+    if (d->step->state_bytes > 0.0) printf("  states    %10.1f MB a sequence and GPU\n\n", 1e-6 * d->step->state_bytes);
     printf("  %-26s %10s %7s %10s %10s %9s  %s\n", "operator", "us", "share", "mJ", "TFLOP/s", "TB/s", "evidence");
     for (int i = 0; i < r->count; i++) {
         const TwStepPart *p = &r->part[i];
@@ -118,6 +119,7 @@ static void print_json(const TwDeploySpec *spec, const TwDeploy *d, const Result
     tw_json_member(stdout, "output_tokens_per_s", r->output_s);
     tw_json_member(stdout, "weight_bytes", d->step->weight_bytes);
     tw_json_member(stdout, "kv_bytes_per_token", d->step->kv_bytes_per_token);
+    tw_json_member(stdout, "state_bytes_per_sequence", d->step->state_bytes);
     tw_json_member(stdout, "kv_blocks_16", (double)d->step->kv_blocks_16);
     printf(",\n \"operators\": [");
     for (int i = 0; i < r->count; i++) {

@@ -436,6 +436,8 @@ static bool make_step(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error
                        .sampler = spec->sampler,
                        .mixed = spec->mixed,
                        .prompt = spec->prompt,
+                       .state = spec->state,
+                       .scan = spec->scan,
                        .plain_decode = spec->plain_decode,
                        .gate_s = spec->gate_s};
     tw_step_windows(&step, spec->context_tokens, spec->output_tokens, spec->longest_tokens, spec->one_pool);

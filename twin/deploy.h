@@ -58,6 +58,8 @@ typedef struct TwDeploySpec {
     bool gathers;           // auto is gather where attention ranks have experts on other GPUs
     TwMixedKernel mixed;    // whose kernel of mxfp4 experts, on a chip without fp4 units
     TwPromptKernel prompt;
+    TwStateType state;     // of layers with a state
+    TwScanKernel scan;     // of these layers' prompts
     bool unified_sinks;    // auto is triton for attention sinks before Hopper
     bool plain_decode;     // as in TwStepSpec
     double gate_s;         // as in TwStepSpec

@@ -294,6 +294,10 @@ static const TwKind operations_kind = {"operations", NULL, NULL, 0, operations_c
         WORD(TwPoolRow, mxfp4_kernel, "auto", tw_mixed_kernels,                                                        \
              "of mxfp4 experts on chips without fp4 units; auto: triton from Hopper on, marlin before"),               \
         WORD(TwPoolRow, prompt_attention, "auto", tw_prompt_kernels, "kernel of prompts' attention; auto: flash"),     \
+        WORD(TwPoolRow, state_precision, "auto", tw_state_types,                                                       \
+             "states of linear attention; auto: as the model's part says, fp32 with static_memory"),                   \
+        WORD(TwPoolRow, scan_kernel, "auto", tw_scan_kernels,                                                          \
+             "of its prompts; auto: flashinfer of vLLM since 0.21, else fla"),                                         \
         WORD(TwPoolRow, router, "least_loaded", tw_router_names, "how requests are dealt to replicas"),                \
         WHOLE(TwPoolRow, routers, "1", 0, 1e6, "0", "that share requests and replicas; 0: one for each 32 replicas"),  \
         WORD(TwPoolRow, lengths, "azure23_conv", NULL, "length tables <lengths>_in and _out; or constant, uniform"),   \

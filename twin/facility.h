@@ -123,7 +123,8 @@ typedef struct TwMaintenanceRow {
 // A pool of replicas and its traffic; also the shorthand directly under `workload`.
 typedef struct TwPoolRow {
     const char *precision, *kv_precision, *attention_precision, *output_precision, *kernels, *sampler, *mxfp4_kernel,
-        *prompt_attention, *all_to_all, *graphs, *collectives, *router, *lengths, *trace, *expert_shares;
+        *prompt_attention, *state_precision, *scan_kernel, *all_to_all, *graphs, *collectives, *router, *lengths,
+        *trace, *expert_shares;
     TwTexts racks;    // names of rack entries; empty: all
     int64_t tensor_parallel, attention_ranks, expert_parallel, pipeline_parallel;    // of a replica
     int64_t redundant_experts;

@@ -39,7 +39,7 @@ static char *step_name(const TwStepSpec *spec, const TwNode *gpu, const TwNode *
     if (!f) abort();
     fprintf(f,
             "step %s %s %s %s %s %s %s %d %d %d %d %d %d %a %a %d %a %a %a %a %d %d %d %d %d %d %d %d %d %d %a %d %d "
-            "%d %a %u %a %d %d %a %a %d",
+            "%d %a %u %a %d %d %a %a %d %d %d",
             chip, shape, spec->calibration ? spec->calibration : "-", spec->precision, spec->kv_precision,
             spec->attention_precision, spec->output_precision, spec->tensor_parallel, spec->attention_ranks,
             spec->pipeline_parallel, spec->expert_parallel, spec->max_tokens, spec->max_sequences, spec->host_step_s,
@@ -48,7 +48,8 @@ static char *step_name(const TwStepSpec *spec, const TwNode *gpu, const TwNode *
             spec->two_batch, (int)spec->sampler, (int)spec->mixed, (int)spec->prompt, spec->static_memory,
             (int)spec->all_to_all, (int)spec->graphs, spec->launch_s, spec->graph_most, (int)spec->dense,
             (int)spec->profile, spec->fused_bytes, spec->apart, spec->window_seen, spec->plain_windows,
-            spec->plain_decode, spec->gate_s, spec->piece_launch_s, spec->piece_most);
+            spec->plain_decode, spec->gate_s, spec->piece_launch_s, spec->piece_most, (int)spec->state,
+            (int)spec->scan);
     name_curve(f, "reduce", &(TwCurve){spec->comm_count, spec->comm_bytes, spec->comm_s, spec->comm_measured, NULL});
     const TwCurve *curves[] = {&spec->gather, &spec->scatter, &spec->dispatch, &spec->combine, &spec->send};
     for (size_t i = 0; i < sizeof curves / sizeof *curves; i++) name_curve(f, "curve", curves[i]);
@@ -103,6 +104,8 @@ static bool compile_step(TwPlant *plant, const TwPoolRow *row, const TwNode *poo
                        .sampler = (TwSampler)tw_word_place(row->sampler, tw_sampler_names),
                        .mixed = (TwMixedKernel)tw_word_place(row->mxfp4_kernel, tw_mixed_kernels),
                        .prompt = (TwPromptKernel)tw_word_place(row->prompt_attention, tw_prompt_kernels),
+                       .state = (TwStateType)tw_word_place(row->state_precision, tw_state_types),
+                       .scan = (TwScanKernel)tw_word_place(row->scan_kernel, tw_scan_kernels),
                        .routing = *routing};
     static const TwShelfMaker maker = {make_step, destroy_step};
     const TwRackPlan *of = &plant->racks[home];
@@ -585,7 +588,9 @@ static TwEngineSpec *make_engine(Draft *d, double token_bytes, TwPoolSpec *spec)
 {
     TwPoolPlan *pool = d->pool;
     TwEngineSpec *engine = TW_TAKE(d->plant->arena, 1, TwEngineSpec);
-    if (!tw_pool_engine(d->node, d->plant->arena, pool->shares, token_bytes * (double)d->own.row.block_tokens,
+    // blocks hold no states: such models find nothing again
+    bool finds = pool->shares && !(pool->step->source.state_sent_tokens > 0.0);
+    if (!tw_pool_engine(d->node, d->plant->arena, finds, token_bytes * (double)d->own.row.block_tokens,
                         d->own.parallel.ranks, spec->kv_blocks, d->named, engine, spec, d->errors))
         return NULL;
     TwSpeculate *drafts = &engine->speculate;

@@ -181,7 +181,9 @@ double tw_serve_token_bytes(const TwDeploy *deploy, const char *kv_precision)
 TwEngineSpec tw_serve_engine(const TwDeploy *deploy, const TwServeSpec *spec)
 {
     TwEngineSpec engine = spec->engine ? *spec->engine : (TwEngineSpec){0};
-    engine.prefix_cache |= spec->trace && tw_trace_shares(spec->trace);
+    // blocks hold no states: such models find nothing again
+    bool finds = !(deploy->step->source.state_sent_tokens > 0.0);
+    engine.prefix_cache |= finds && spec->trace && tw_trace_shares(spec->trace);
     TwPolicy policy = spec->admission == TW_ADMIT_WHOLE ? TW_TRTLLM : engine.policy;
     bool known =
         tw_rank_router(spec->rank_router ? spec->rank_router : "auto", policy, deploy->step->attention_ranks, &engine);
@@ -421,9 +423,12 @@ bool tw_serve(const TwDeploy *deploy, const TwServeSpec *spec, TwServeResult *re
     int64_t sequences = (int64_t)spec->max_sequences * deploy->step->attention_ranks;
     double whole = spec->input_mean + spec->output_mean;
     if (spec->admission == TW_ADMIT_WHOLE && tw_serve_engine(deploy, spec).ranks == 1) {
-        int64_t fit = (int64_t)((double)blocks / ceil(whole / 16.0));
+        double states = ceil(deploy->step->source.state_tokens / 16.0);
+        int64_t fit = (int64_t)((double)blocks / (ceil(whole / 16.0) + states));
         if (fit < sequences) sequences = fit;
     }
+    const int64_t states = (int64_t)deploy->step->source.state_sequences * deploy->step->attention_ranks;
+    if (states > 0 && sequences > states) sequences = states;
     if (blocks < 1 || sequences < 1)
         return tw_fail(error, TW_BAD_INPUT, "a request of %g tokens does not fit %lld KV blocks of 16", whole,
                        (long long)blocks);

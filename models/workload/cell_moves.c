@@ -91,7 +91,8 @@ static TwReach reach_of(const Work *w, int from, int to)
 static void set_out(Work *w, Move *move, int32_t there, int64_t now_ns)
 {
     const TwReach reach = reach_of(w, move->from, move->to);
-    move->left = w->pool->hand_over.bytes_per_token * (double)(move->request.input_tokens - there);
+    double tokens = (double)(move->request.input_tokens - there) + w->pool->prefill.spec.step->state_sent_tokens;
+    move->left = w->pool->hand_over.bytes_per_token * tokens;
     move->bytes = llround(move->left);
     move->reach = (uint8_t)reach;
     move->wire = true;

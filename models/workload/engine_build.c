@@ -130,6 +130,11 @@ static bool check_waits(const TwEngineSpec *spec, TwError *error)
 
 static bool check_policy(const TwEngineSpec *spec, TwError *error)
 {
+    if (spec->prefix_cache && spec->step->state_sent_tokens > 0.0)
+        return tw_fail(
+            error, TW_BAD_INPUT,
+            "a prefix cache, but layers of the model keep a state a sequence, which no block holds: expected "
+            "prefix_cache = \"off\" and prompts that share nothing");
     if (spec->whole_prompts && spec->long_prefill > 0)
         return tw_fail(error, TW_BAD_INPUT, "long_prefill_tokens = %d cuts prompts, but whole_prompts is true",
                        spec->long_prefill);
@@ -170,7 +175,7 @@ static bool is_plain(const TwEngine *e)
     bool here = s->tier_count == 0 && s->swap_blocks == 0 && !e->prefix.timed;
     bool steps = s->speculate.draft == 0 && e->encode_time == 0 && s->stride == 0;
     return mixes(s->policy) && one_queue && cut && here && steps && !e->fronts && !e->gaps_kept && !e->leaves &&
-           !(s->wait_max_s > 0.0) && !s->awaits && s->batch_wait == 0;
+           !(s->wait_max_s > 0.0) && !s->awaits && s->batch_wait == 0 && s->step->state_tokens == 0;
 }
 
 // Tokens that a step makes of each sequence: one, and as many drafts as are accepted one after the other.
@@ -344,6 +349,8 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error
     if (!check(&spec, error)) return false;
     assert(spec.ranks == 1 || spec.step->choose_ranks);
     divide(&spec);
+    const int most = spec.step->state_sequences;
+    if (most > 0 && spec.max_sequences > most) spec.max_sequences = most;
 
     *engine = (TwEngine){.spec = spec, .ranks = spec.ranks};
     engine->rows_max = spec.queue_max + spec.max_sequences * spec.ranks;

@@ -553,7 +553,7 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *g, const TwRequest *reques
         cold->rank = (int16_t)r->rank;
         tw_seq_keep_runs(e, r, at, request, coming);
     }
-    if (row->first_ns == 0) r->prompt_blocks += tw_kv_cover(&r->kv, row->input);
+    if (row->first_ns == 0) r->prompt_blocks += tw_kv_pages(&r->kv, row->input);
     if (rare(e->fronts) && (!coming->moved || coming->tries > 0) && coming->seen == 0) {
         enter_front(e, g, r, at, coming->now_ns, n->shed != shed, log);
         return true;

@@ -51,7 +51,8 @@ static double early_bytes(const TwFluidWork *w, int from, double bytes_s, double
 static void make_wire(const TwFluidWork *w, double input, const int *to, const double *share, int many, Wire *wire)
 {
     const TwFluidApart *a = w->pool->fluid_apart;
-    *wire = (Wire){.bytes = w->pool->hand_over.bytes_per_token * input * a->input[0] * a->moved};
+    double tokens = input * a->input[0] * a->moved + w->pool->prefill.spec.step->state_sent_tokens;
+    *wire = (Wire){.bytes = w->pool->hand_over.bytes_per_token * tokens};
     double moving = 0.0, left = 0.0, outs = 0.0;
     int senders = 0;
     for (int k = 0; k < w->cell->replica_count; k++) {

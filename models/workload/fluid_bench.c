@@ -321,8 +321,10 @@ static void part(const TwFluidBench *b, const Parted *x, const Parted *y, TwFlui
                       over(y->all.output_tokens_arrived - x->all.output_tokens_arrived, all);
     int64_t bytes = y->all.transfer_bytes - x->all.transfer_bytes,
             input_done = y->front.input_done - x->front.input_done;
-    double whole = b->pool->hand_over.bytes_per_token * (double)input_done;
-    parting->moved = fmin((double)bytes / fmax(whole, 1.0), 1.0);
+    double a_token = b->pool->hand_over.bytes_per_token, states = b->pool->hand_over.engine->step->state_sent_tokens;
+    // states come with each whatever of its tokens is there already
+    double moved = (double)bytes - a_token * states * (double)apart;
+    parting->moved = fmin(fmax(moved, 0.0) / fmax(a_token * (double)input_done, 1.0), 1.0);
 }
 
 // Share of its time that goes with the tokens held: so many iterations a second, and what the context adds to one of so

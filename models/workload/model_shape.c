@@ -1,10 +1,13 @@
 #include "models/workload/model_shape.h"
 
+#include "models/workload/linear.h"
+
 #include <string.h>
 
 #define ROW(field) offsetof(TwModelRow, field)
 
 static const char *const attentions[] = {"mha", "gqa", "mla", NULL};
+static const char *const state_types[] = {"bf16", "fp32", NULL};
 static const char *const checkpoint_types[] = {"auto", "bf16", "fp8", "fp8_block", "fp4", NULL};
 
 static const TwField model_fields[] = {
@@ -48,6 +51,19 @@ static const TwField model_fields[] = {
     {"norms_span_heads", "", TW_BOOLEAN, 0, 0, "false", ROW(norms_span_heads),
      "these norms are over all heads together: tensor parallelism sums for them", NULL},
     {"full_layers", "1", TW_INTEGER, 0, 1000, NULL, ROW(full_layers), "layers with full attention", NULL},
+    {"attention_gate", "", TW_BOOLEAN, 0, 0, "false", ROW(attention_gate),
+     "what attention gives is gated: its queries are projected twice as wide", NULL},
+    {"shared_gate", "", TW_BOOLEAN, 0, 0, "false", ROW(shared_gate), "what the shared expert gives is gated", NULL},
+    {"linear_layers", "1", TW_INTEGER, 0, 1000, "0", ROW(linear_layers),
+     "layers with a gated delta net in place of attention", NULL},
+    {"linear_key_heads", "1", TW_INTEGER, 0, 4096, "0", ROW(linear_key_heads), "their query and key heads", NULL},
+    {"linear_value_heads", "1", TW_INTEGER, 0, 4096, "0", ROW(linear_value_heads), "their value heads, a state each",
+     NULL},
+    {"linear_key_dim", "1", TW_INTEGER, 0, 4096, "0", ROW(linear_key_dim), "width of such a query or key", NULL},
+    {"linear_value_dim", "1", TW_INTEGER, 0, 4096, "0", ROW(linear_value_dim), "width of such a value", NULL},
+    {"conv_tokens", "1", TW_INTEGER, 0, 64, "0", ROW(conv_tokens), "tokens that their convolution sees", NULL},
+    {"state_type", "", TW_TEXT, 0, 0, "bf16", ROW(state_type), "number type of the state as engines keep it",
+     state_types},
     {"positions", "1", TW_INTEGER, 1, 1 << 30, NULL, ROW(positions), "longest context", NULL},
     {"parameters", "1", TW_REAL, 1e6, 1e14, NULL, ROW(parameters), "weights, as published or counted", NULL},
     {"active_parameters", "1", TW_REAL, 1e6, 1e14, NULL, ROW(active_parameters),
@@ -76,7 +92,7 @@ static double attention_weights(const TwModelRow *m)
     double h = (double)m->hidden, heads = (double)m->heads;
     if (!tw_model_is_mla(m)) {
         double q = heads * (double)m->head_dim, kv = (double)(m->kv_heads * m->head_dim);
-        return h * (q + 2.0 * kv) + output_weights(m);
+        return h * ((m->attention_gate ? 2.0 : 1.0) * q + 2.0 * kv) + output_weights(m);
     }
     double q_rank = (double)m->q_rank, kv_rank = (double)m->kv_rank, rope = (double)m->rope_dim;
     double qk = (double)(m->nope_dim + m->rope_dim);
@@ -89,8 +105,9 @@ TwWeights tw_model_weights(const TwModelRow *m)
 {
     double h = (double)m->hidden;
     TwWeights w;
-    w.attention = (double)m->layers * attention_weights(m);
-    w.output = (double)m->layers * output_weights(m);
+    double attentions = (double)tw_model_attention_layers(m), linear = (double)m->linear_layers;
+    w.attention = attentions * attention_weights(m) + linear * tw_linear_weights(m);
+    w.output = attentions * output_weights(m) + linear * tw_linear_output_weights(m);
     w.dense = (double)m->dense_layers * 3.0 * h * (double)m->dense_inter;
     w.experts = (double)m->moe_layers * (double)m->experts * 3.0 * h * (double)m->expert_inter;
     w.shared = (double)m->moe_layers * (double)m->shared_experts * 3.0 * h * (double)m->shared_inter;
@@ -106,10 +123,13 @@ double tw_model_parameters(const TwModelRow *m)
     return w.attention + w.dense + w.experts + w.shared + w.router + w.embedding + w.head;
 }
 
+int64_t tw_model_attention_layers(const TwModelRow *m) { return m->layers - m->linear_layers; }
+
 double tw_model_kv_elements(const TwModelRow *m, int tensor_parallel)
 {
-    if (tw_model_is_mla(m)) return (double)m->layers * (double)(m->kv_rank + m->rope_dim);
+    double layers = (double)tw_model_attention_layers(m);
+    if (tw_model_is_mla(m)) return layers * (double)(m->kv_rank + m->rope_dim);
     int64_t heads = m->kv_heads / tensor_parallel;
     if (heads < 1) heads = 1;
-    return 2.0 * (double)m->layers * (double)(heads * m->head_dim);
+    return 2.0 * layers * (double)(heads * m->head_dim);
 }

@@ -1,9 +1,9 @@
 // Layer shapes of a transformer language model, as its published configuration states them.
 //
 // One file a model, facilities/parts/model/NAME.cfg. Gated MLPs (three matrices); attention is multi-head,
-// grouped-query or latent (MLA: one cached vector of kv_rank + rope_dim a token and layer, shared by all heads). Left
-// out: biases, norms' weights, routers' biases (all below 0.1 % of the bytes), multi-token-prediction heads, sparse
-// attention.
+// grouped-query or latent (MLA: one cached vector of kv_rank + rope_dim a token and layer, shared by all heads); layers
+// without it keep a state of fixed size a sequence (linear.h). Left out: biases, norms' weights, routers' biases (all
+// below 0.1 % of the bytes), multi-token-prediction heads, sparse attention.
 #pragma once
 
 #include "sim/config.h"
@@ -28,8 +28,14 @@ typedef struct TwModelRow {
     bool norms_span_heads;                                 // these over all heads together, not each by itself
     int64_t gate_groups;                                   // of experts behind a sigmoid gate with a bias; 0: another
     int64_t full_layers;                                   // layers with full attention
-    int64_t positions;                                     // longest context
-    double parameters, active_parameters;                  // as counted from the shapes by the reference table: a check
+    bool attention_gate;                                   // what attention gives is gated: queries twice as wide
+    bool shared_gate;                                      // what the shared expert gives is
+    int64_t linear_layers;                                 // layers with a gated delta net in place of attention
+    int64_t linear_key_heads, linear_value_heads, linear_key_dim, linear_value_dim;
+    int64_t conv_tokens;                     // that their convolution over queries, keys and values sees
+    const char *state_type;                  // of their state as engines keep it: "bf16" "fp32"
+    int64_t positions;                       // longest context
+    double parameters, active_parameters;    // as counted from the shapes by the reference table: a check
 } TwModelRow;
 
 extern const TwKind tw_model_kind;
@@ -47,6 +53,9 @@ typedef struct TwWeights {
 TwWeights tw_model_weights(const TwModelRow *model);
 double tw_model_parameters(const TwModelRow *model);    // sum of the above
 
-// Cached elements of one token over all layers (windowed layers counted as full) on one of tp GPUs: KV heads are
+// Layers with attention, full or windowed.
+int64_t tw_model_attention_layers(const TwModelRow *model);
+
+// Cached elements of one token over all of them (windowed layers counted as full) on one of tp GPUs: KV heads are
 // divided, at least one each; the latent vector of MLA is not divided.
 double tw_model_kv_elements(const TwModelRow *model, int tensor_parallel);

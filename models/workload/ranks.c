@@ -245,8 +245,8 @@ static void level(const TwEngine *e, TwReplica *g)
         tw_seq_unwait(e, from, row);
         tw_seq_wait(e, to, row, false);
         if (at->first_ns == 0) {
-            from->prompt_blocks -= tw_kv_cover(&g->kv, at->input);
-            to->prompt_blocks += tw_kv_cover(&g->kv, at->input);
+            from->prompt_blocks -= tw_kv_pages(&g->kv, at->input);
+            to->prompt_blocks += tw_kv_pages(&g->kv, at->input);
         }
         to->give_up_ns = least(to->give_up_ns, tw_seq_goes(e, at));
         if (at->swapped) {

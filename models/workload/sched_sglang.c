@@ -116,7 +116,7 @@ bool tw_schedule_sglang(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
         TwRow *row = rows + chunks_of(e, r)[j];
         int64_t rest = row_goal(row) - row->base, tokens = least(rest, least(chunk, total));
         int64_t room = tw_kv_cover(&r->kv, row->base);    // as far as the memory goes
-        tokens = least(tokens, (room + r->kv.free) * ((int64_t)1 << r->kv.shift) - row->base);
+        tokens = least(tokens, (room + r->kv.free - r->kv.state) * ((int64_t)1 << r->kv.shift) - row->base);
         changed |= tokens != row->chunk;
         row->chunk = (int32_t)tokens;
         r->kv.free -= tw_kv_cover(&r->kv, row->base + tokens) - room;

@@ -198,7 +198,7 @@ static void look_elsewhere(const TwEngine *e, TwReplica *r, TwAdmission *a)
     }
     // the first is let in as it is: nobody is there whose outputs it could take the room of
     int64_t present = (int64_t)r->running + r->loading;
-    if (present > 0) a->need += (present + 1) * tw_kv_cover(&r->kv, e->spec.reserved_tokens);
+    if (present > 0) a->need += (present + 1) * tw_kv_pages(&r->kv, e->spec.reserved_tokens);
 }
 
 void tw_seq_look(const TwEngine *e, TwReplica *r, uint32_t row, TwAdmission *a)

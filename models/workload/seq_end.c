@@ -107,7 +107,7 @@ static void drop(TwReplica *r, const TwRow *row, int64_t computed)
     n->input_dropped += input;
     n->output_pending -= output;
     n->output_dropped += output;
-    if (row->first_ns == 0) r->prompt_blocks -= tw_kv_cover(&r->kv, row->input);
+    if (row->first_ns == 0) r->prompt_blocks -= tw_kv_pages(&r->kv, row->input);
 }
 
 void tw_seq_drop(const TwEngine *e, TwReplica *r, uint32_t row, int64_t computed, TwOutcome outcome, int64_t now_ns,

@@ -34,7 +34,7 @@ void tw_engine_lend(const TwEngine *e, TwReplica *g, uint32_t row)
     at->tied = true;
     r->lent++;
     tw_seq_move_on(e, r, row);
-    if (at->first_ns == 0) r->prompt_blocks -= tw_kv_cover(&r->kv, at->input);
+    if (at->first_ns == 0) r->prompt_blocks -= tw_kv_pages(&r->kv, at->input);
 }
 
 void tw_engine_returned(const TwEngine *e, TwReplica *g, uint32_t row, const TwComing *coming, int64_t give_up_ns)
@@ -48,7 +48,7 @@ void tw_engine_returned(const TwEngine *e, TwReplica *g, uint32_t row, const TwC
     at->seen = coming->seen;
     at->first_ns = coming->first_ns;
     at->give_up_ns = coming->first_ns != 0 ? coming->last_ns : give_up_ns;
-    if (at->first_ns == 0) r->prompt_blocks += tw_kv_cover(&r->kv, at->input);
+    if (at->first_ns == 0) r->prompt_blocks += tw_kv_pages(&r->kv, at->input);
     int64_t input = at->seen < at->input ? at->input - at->seen : 0;
     int64_t output = at->output - produced_of(at->input, at->seen);
     n->moved--;
@@ -66,7 +66,7 @@ void tw_engine_arrived(const TwEngine *e, TwReplica *g, uint32_t row, int64_t fi
     at->awaits = false;
     at->base = now_ns;
     if (first_ns > 0) {
-        r->prompt_blocks -= tw_kv_cover(&r->kv, at->input);
+        r->prompt_blocks -= tw_kv_pages(&r->kv, at->input);
         at->first_ns = at->give_up_ns = first_ns;
     }
     r->ready_ns = least(r->ready_ns, now_ns);
@@ -105,7 +105,7 @@ void tw_engine_withdraw(const TwEngine *e, TwReplica *g, uint32_t row, bool lost
         tw_seq_drop(e, r, row, at->seen, TW_ENDED_LOST, now_ns, log);
     } else {
         tw_seq_move_on(e, r, row);
-        if (at->first_ns == 0) r->prompt_blocks -= tw_kv_cover(&r->kv, at->input);
+        if (at->first_ns == 0) r->prompt_blocks -= tw_kv_pages(&r->kv, at->input);
         tw_seq_free(e, r, row);
     }
     g->held_blocks -= r->kv.free - before;

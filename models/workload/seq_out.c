@@ -199,7 +199,7 @@ static void hand_on_remade(const TwEngine *e, TwReplica *r, uint32_t row, int32_
     TwRow *at = rows_of(e, r) + row;
     TwEngineCounts *n = counts_of(r);
     int32_t left = at->output - produced_of(at->input, at->seen);
-    if (at->first_ns == 0) r->prompt_blocks -= tw_kv_cover(&r->kv, at->input);
+    if (at->first_ns == 0) r->prompt_blocks -= tw_kv_pages(&r->kv, at->input);
     if (e->spec.prefix_cache && cold_of(e, r)[row].shares) tw_seq_publish(e, r, row, goal, log);
     if (goal == at->input) {
         n->input_done--;
@@ -270,7 +270,7 @@ void tw_seq_chunk_done(const TwEngine *e, TwReplica *r, uint32_t row, const TwEn
     note_gap(e, r, row, counts, log);
     if (at->first_ns == 0) {
         at->first_ns = out_ns(e, r);
-        r->prompt_blocks -= tw_kv_cover(&r->kv, at->input);
+        r->prompt_blocks -= tw_kv_pages(&r->kv, at->input);
     }
     n->output_done++;
     n->output_pending--;

@@ -10,6 +10,28 @@
 
 static bool divides(int64_t whole, int tp) { return whole % tp == 0; }
 
+static bool check_linear(const TwModelRow *m, TwError *error)
+{
+    if (m->linear_layers < 1) return true;
+    if (m->full_layers + m->linear_layers != m->layers || m->full_layers < 1 || m->window_tokens > 0)
+        return tw_fail(error, TW_BAD_INPUT,
+                       "the model has %lld linear_layers and %lld full_layers with windows of %lld tokens, expected "
+                       "%lld layers in all, one or more of them full, and no windows",
+                       (long long)m->linear_layers, (long long)m->full_layers, (long long)m->window_tokens,
+                       (long long)m->layers);
+    if (m->linear_key_heads < 1 || m->linear_value_heads < 1 || m->linear_key_dim < 1 || m->linear_value_dim < 1 ||
+        m->conv_tokens < 1)
+        return tw_fail(error, TW_BAD_INPUT,
+                       "the model has %lld linear_layers, expected linear_key_heads, linear_value_heads, "
+                       "linear_key_dim, linear_value_dim and conv_tokens of 1 or more",
+                       (long long)m->linear_layers);
+    if (m->linear_value_heads % m->linear_key_heads != 0)
+        return tw_fail(error, TW_BAD_INPUT,
+                       "linear_value_heads of the model = %lld, expected a multiple of its %lld linear_key_heads",
+                       (long long)m->linear_value_heads, (long long)m->linear_key_heads);
+    return true;
+}
+
 // Numbers of a model that contradict each other: one changed and the others forgotten gives a model that nobody built.
 static bool check_model(const TwModelRow *m, TwError *error)
 {
@@ -23,6 +45,7 @@ static bool check_model(const TwModelRow *m, TwError *error)
     if (!tw_model_is_mla(m) && m->heads % m->kv_heads != 0)
         return tw_fail(error, TW_BAD_INPUT, "heads of the model = %lld, expected a multiple of its %lld kv_heads",
                        (long long)m->heads, (long long)m->kv_heads);
+    if (!check_linear(m, error)) return false;
     if (m->moe_layers > 0 && m->top_k > m->experts)
         return tw_fail(error, TW_BAD_INPUT, "top_k of the model = %lld, expected at most its %lld experts",
                        (long long)m->top_k, (long long)m->experts);
@@ -47,6 +70,9 @@ static bool check_shapes(const TwStepSpec *spec, TwError *error)
     if (!latent && !divides(m->kv_heads, tp) && tp % m->kv_heads != 0)
         return tw_fail(error, TW_BAD_INPUT, "tensor_parallel = %d and %lld KV heads: neither divides the other", tp,
                        (long long)m->kv_heads);
+    if (m->linear_layers > 0 && !divides(m->linear_key_heads, tp))
+        return tw_fail(error, TW_BAD_INPUT, "tensor_parallel = %d does not divide %lld linear_key_heads", tp,
+                       (long long)m->linear_key_heads);
     if (ranks > 1024 || ranks * tp > 1024)
         return tw_fail(error, TW_BAD_INPUT, "attention_ranks = %d, expected 1 to 1024 GPUs in all", ranks);
     if (spec->moe_imbalance > 0.0 && spec->moe_imbalance < 1.0)
@@ -247,6 +273,35 @@ static double windowed_share(const TwStepSpec *spec)
     return full + (1.0 - full) * fmin(1.0, (double)m->window_tokens / spec->context_tokens);
 }
 
+// SGLang's --mamba-full-memory-ratio: states over the cache.
+static const double state_ratio = 0.9;
+
+// What states take: pages of the cache that sequences take with their first token, or, as SGLang has it, a pool of
+// their own, which the cache leaves its part to.
+static bool set_state(TwStepModel *model, const TwStepSpec *spec, const TwCompose *c, TwError *error)
+{
+    const TwModelRow *m = spec->model;
+    double cache_bytes = tw_number_bytes(c->cache);
+    model->state_bytes = tw_linear_state_bytes(m, c->state, spec->tensor_parallel) * c->stage_excess / c->stages;
+    if (m->linear_layers < 1) return true;
+    TwStepSource *source = &model->source;
+    source->state_sent_tokens = tw_linear_state_bytes(m, c->state, 1) / (tw_model_kv_elements(m, 1) * cache_bytes);
+    if (!spec->static_memory) {
+        source->state_tokens = (int32_t)tw_linear_paged_tokens(m, c->state, cache_bytes, spec->tensor_parallel);
+        return true;
+    }
+    double room = (double)model->kv_blocks_16 / c->ranks * 16.0 * model->kv_bytes_per_token;
+    double states = floor(room * state_ratio / (1.0 + state_ratio) / model->state_bytes);
+    model->kv_blocks_16 = (int64_t)((double)model->kv_blocks_16 / (1.0 + state_ratio));
+    if (states < 1.0 || model->kv_blocks_16 < 1)
+        return tw_fail(error, TW_BAD_INPUT,
+                       "states of linear attention do not fit: %.4g GB a sequence and GPU, %.4g GB left beside the "
+                       "weights; raise tensor_parallel or choose a smaller precision",
+                       model->state_bytes * 1e-9, room * 1e-9);
+    source->state_sequences = (int32_t)fmin(states, 1e6);
+    return true;
+}
+
 static bool set_memory(TwStepModel *model, const TwStepTables *t, const TwStepSpec *spec, TwError *error)
 {
     int tp = spec->tensor_parallel;
@@ -277,7 +332,7 @@ static bool set_memory(TwStepModel *model, const TwStepTables *t, const TwStepSp
                        model->weight_bytes * 1e-9, (activation + other) * 1e-9, had * spec->memory_fraction * 1e-9,
                        spec->memory_fraction, had * 1e-9);
     model->kv_blocks_16 *= (int64_t)c->ranks;
-    return true;
+    return set_state(model, spec, c, error);
 }
 
 // A chip with next to no rate of something makes steps of years, whose sums leave the integers that time is counted in.
@@ -297,6 +352,19 @@ static bool check_time(const TwStepTables *t, int tokens, TwError *error)
         tokens, step_s, most_s);
 }
 
+// SGLang keeps states in fp32 unless told otherwise (pull request 15337).
+static TwStateType state_type(const TwStepSpec *spec)
+{
+    return spec->state == TW_STATE_AUTO && spec->static_memory ? TW_STATE_FP32 : spec->state;
+}
+
+// vLLM takes FlashInfer's on both generations since pull request 40717.
+static TwScanKernel scan_kernel(const TwStepSpec *spec)
+{
+    if (spec->scan != TW_SCAN_AUTO || tw_before_hopper(spec->chip)) return spec->scan;
+    return spec->profile == TW_PROFILE_VLLM ? TW_SCAN_FLASHINFER : TW_SCAN_FLA;
+}
+
 bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
 {
     *model = NULL;
@@ -309,6 +377,7 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
     t->chip = *spec->chip;
     // the rows' other texts may end with their configuration
     t->model.attention = tw_arena_text(arena, spec->model->attention);
+    t->model.state_type = spec->model->state_type ? tw_arena_text(arena, spec->model->state_type) : "bf16";
     int tp = spec->tensor_parallel, ranks = tw_at_least_one(spec->attention_ranks);
     int stages = tw_at_least_one(spec->pipeline_parallel);
     t->gpus = made->gpus = tp * ranks * stages;
@@ -326,7 +395,10 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
                              .quantises = spec->training,
                              .sampler = spec->sampler,
                              .mixed = tw_mixed_kernel(spec->chip, spec->mixed),
+                             .chip = &t->chip,
                              .prompt = spec->prompt,
+                             .state = state_type(spec),
+                             .scan = scan_kernel(spec),
                              .window_seen = spec->window_seen,
                              .plain_windows = spec->plain_windows || spec->plain_decode,
                              .plain_decode = spec->plain_decode,
@@ -368,7 +440,7 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
     tw_step_tables_build(t, spec);
     tw_step_congestion_build(t, spec->congestion_count, spec->congestions);
 
-    made->source = (TwStepSource){.context = t, .step = tw_step_cost, .choose = tw_step_choose};
+    made->source.context = t, made->source.step = tw_step_cost, made->source.choose = tw_step_choose;
     if (ranks > 1) made->source.choose_ranks = tw_step_choose_ranks;
     if (ranks > 1) made->source.choose_lanes = tw_step_choose_lanes;
     made->source.crosses = t->congestion != NULL;

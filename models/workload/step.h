@@ -6,6 +6,7 @@
 #pragma once
 
 #include "models/workload/chip.h"
+#include "models/workload/linear.h"
 #include "sim/config.h"
 
 extern const TwKind tw_accelerator_kind;    // parts/accelerator
@@ -85,6 +86,12 @@ typedef struct TwStepSource {
     double level_clock[TW_LEVELS];    // clock fraction of each level, rising, last is 1
     bool crosses;                     // the replica reaches beyond a domain: its steps go through network cards
     double idle_w;                    // replica with the model resident and nothing to do
+    // Layers with a state: KV tokens that a sequence takes with its first one in memory, beside its own; those whose
+    // bytes a sequence hands over beside its own; most sequences of a rank, where states have a pool of their own (0:
+    // no limit). Such models find nothing in a prefix cache, whose blocks hold no states.
+    int32_t state_tokens;
+    double state_sent_tokens;
+    int32_t state_sequences;
 } TwStepSource;
 
 // The level nearest to the clock that heat grants: a smooth throttle never grants all of full clock, and is no level of
@@ -212,6 +219,8 @@ typedef struct TwStepSpec {
     TwSampler sampler;
     TwMixedKernel mixed;      // of mxfp4 experts, on a chip without fp4 units
     TwPromptKernel prompt;    // of the attention of prompts; auto: flash
+    TwStateType state;        // of layers with a state
+    TwScanKernel scan;        // of these layers' prompts
 } TwStepSpec;
 
 typedef struct TwStepModel {
@@ -219,6 +228,7 @@ typedef struct TwStepModel {
     int gpus;    // of a replica
     int tensor_parallel, attention_ranks;
     double weight_bytes, kv_bytes_per_token;              // per GPU
+    double state_bytes;                                   // of a sequence per GPU, layers with a state
     double activation_bytes, engine_bytes;                // per GPU
     int64_t kv_blocks_16;                                 // KV blocks of 16 tokens that fit a replica, all ranks
     double hottest_gpu;                                   // tokens of the busiest GPU's experts over the mean

@@ -74,7 +74,7 @@ bool tw_compose_numbers(TwCompose *c, const TwStepSpec *spec, TwError *error)
 static double replicated_attention(const TwModelRow *m)
 {
     if (!tw_model_is_mla(m)) return 0.0;
-    return (double)m->layers * (double)m->hidden * (double)(m->q_rank + m->kv_rank + m->rope_dim);
+    return (double)tw_model_attention_layers(m) * (double)m->hidden * (double)(m->q_rank + m->kv_rank + m->rope_dim);
 }
 
 static double weight_bytes(const TwCompose *c, TwNumber number)
@@ -108,8 +108,8 @@ double tw_compose_weight_bytes(const TwCompose *c)
     double whole = replicated_attention(m), attention = whole + (w.attention - whole) / c->tp;
     // key and value heads that do not divide are kept more than once
     if (!tw_model_is_mla(m) && (double)m->kv_heads < c->tp)
-        attention +=
-            (double)(m->layers * m->hidden * 2 * m->kv_heads * m->head_dim) * (1.0 / (double)m->kv_heads - 1.0 / c->tp);
+        attention += (double)(tw_model_attention_layers(m) * m->hidden * 2 * m->kv_heads * m->head_dim) *
+                     (1.0 / (double)m->kv_heads - 1.0 / c->tp);
     double experts = expert_bytes(c), away = c->host_experts * experts;
     // one layer's is computed with while the next one's comes
     if (away > 0.0) experts -= away - fmin(2.0 * experts / (double)m->moe_layers, away);
@@ -123,6 +123,7 @@ double tw_compose_weight_bytes(const TwCompose *c)
 }
 
 static double layers_of(const TwCompose *c, int64_t layers) { return (double)layers * c->stage_excess; }
+static double attentions_of(const TwCompose *c) { return layers_of(c, tw_model_attention_layers(c->model)); }
 
 // ---- kernels -------------------------------------------------------------------------------------------------------
 
@@ -167,6 +168,7 @@ static unsigned behind_of(const char *name)
         const char *name;
         unsigned behind;
     } of[] = {{"qkv", TW_APART_NORM},
+              {"linear in", TW_APART_NORM},
               {"mlp up", TW_APART_NORM},
               {"shared expert up", TW_APART_NORM},
               {"q and kv down", TW_APART_NORM},
@@ -294,24 +296,24 @@ static void rotation(const Out *out, double times, double query, double key, dou
 static void projections_gqa(const Out *out)
 {
     const TwModelRow *m = out->compose->model;
-    double tp = out->compose->tp, n = out->tokens, layers = layers_of(out->compose, m->layers),
-           hidden = (double)m->hidden;
+    double tp = out->compose->tp, n = out->tokens, layers = attentions_of(out->compose), hidden = (double)m->hidden;
     double q = (double)(m->heads * m->head_dim) / tp;
     double kv = fmax((double)m->kv_heads / tp, 1.0) * (double)m->head_dim;
-    gemm(out, "qkv", layers, out->compose->projection, n, q + 2.0 * kv, hidden);
+    double gates = m->attention_gate ? q : 0.0;
+    gemm(out, "qkv", layers, out->compose->projection, n, q + gates + 2.0 * kv, hidden);
     // squares are summed in a kernel before the sum over ranks
     double norms = m->norms_span_heads && tp > 1.0 ? 2.0 : 1.0;
     if (m->query_key_norms) glue(out, "query and key norms", norms * layers, tw_op_rope(n, q, kv, 0.0, 2.0));
     if (!tw_kernel_attention_ropes(out->compose->kernels, out->compose->attention, out->compose->cache))
         rotation(out, layers, q, kv, kv);
+    if (gates > 0.0) glue(out, "attention gate", layers, tw_op_glue(4.0 * n * q, 2.0 * n * q));
     gemm(out, "attention output", layers, out->compose->output, n, hidden, q);
 }
 
 static void projections_mla(const Out *out)
 {
     const TwModelRow *m = out->compose->model;
-    double tp = out->compose->tp, n = out->tokens, layers = layers_of(out->compose, m->layers),
-           hidden = (double)m->hidden;
+    double tp = out->compose->tp, n = out->tokens, layers = attentions_of(out->compose), hidden = (double)m->hidden;
     TwNumber number = out->compose->projection;
     double heads = (double)m->heads / tp, q_rank = (double)m->q_rank, kv_rank = (double)m->kv_rank;
     double q_wide = heads * (double)(m->nope_dim + m->rope_dim), latent = kv_rank + (double)m->rope_dim;
@@ -327,6 +329,42 @@ static void projections_mla(const Out *out)
     gemm(out, "kv up", layers, number, n, heads * (double)(m->nope_dim + m->v_dim), kv_rank);
     rotation(out, layers, q_wide, latent, 0.0);
     gemm(out, "attention output", layers, out->compose->output, n, hidden, heads * (double)m->v_dim);
+}
+
+// As published rather than by what they move; carried over to chips that they were not timed on.
+static void known(const TwCompose *c, const char *name, double times, TwOpCost op, double seconds, bool published,
+                  TwEmit *emit, void *context)
+{
+    TwKernelShape shape = {.op = TW_KERNEL_GLUE, .read = op.bytes};
+    TwKernelCost cost = tw_kernel_query(c->kernels, &shape);
+    cost.flop = op.flop, cost.flop_j = op.flop * tw_chip_flop_j(c->chip, TW_BF16);
+    tw_kernel_stretch(&cost, fmax(seconds / cost.t_s, 1.0));
+    cost.evidence = published ? TW_PUBLISHED : TW_TRANSFERRED;
+    emit(context, name, times, &cost);
+}
+
+static void known_cost(const Out *out, const char *name, double times, TwLinearCost cost)
+{
+    known(out->compose, name, times, cost.op, cost.start_s + cost.work_s, cost.published, out->emit, out->context);
+}
+
+// Of layers with a state all that is done alike for prompts and decodes. The products by heads stay in bf16 in released
+// weights of 8 and 4 bits.
+static void projections_linear(const Out *out)
+{
+    const TwCompose *c = out->compose;
+    const TwModelRow *m = c->model;
+    if (m->linear_layers < 1) return;
+    double tp = c->tp, n = out->tokens, layers = layers_of(c, m->linear_layers), hidden = (double)m->hidden;
+    double mixed = tw_linear_mixed_width(m, tp), value = (double)(m->linear_value_heads * m->linear_value_dim) / tp;
+    double heads = (double)m->linear_value_heads / tp;
+    gemm(out, "linear in", layers, c->projection, n, mixed + value, hidden);
+    product(out, "linear gates", layers, TW_BF16, n, 2.0 * heads, hidden);
+    glue(out, "linear split", layers, tw_op_glue(2.0 * n * (mixed + value), 2.0 * n * (mixed + value)));
+    known_cost(out, "linear conv", layers, tw_linear_conv(c->chip, m, tp, n));
+    glue(out, "linear decay", layers, tw_op_glue(4.0 * n * heads, 8.0 * n * heads));
+    glue(out, "linear norm", layers, tw_op_glue(4.0 * n * value, 2.0 * n * value));
+    gemm(out, "linear output", layers, c->output, n, hidden, value);
 }
 
 static void mlp(const Out *out, const char *up, const char *down, double times, double inter)
@@ -466,6 +504,9 @@ static void beside_experts(const Out *out)
     if (m->shared_experts > 0)
         mlp(out, "shared expert up", "shared expert down", layers,
             (double)(m->shared_experts * m->shared_inter) / c->tp);
+    if (!m->shared_gate) return;
+    product(out, "shared expert gate", layers, TW_BF16, n, 1.0, hidden);
+    glue(out, "shared expert gate", layers, tw_op_glue(2.0 * n * hidden, 2.0 * n * hidden));
 }
 
 int tw_compose_sums(const TwCompose *c, double tokens, TwMove *move)
@@ -477,7 +518,8 @@ int tw_compose_sums(const TwCompose *c, double tokens, TwMove *move)
     double sums = c->ranks > 1.0 ? layers + layers_of(c, m->layers - m->moe_layers) : 2.0 * layers;
     if (c->tp > 1.0) move[count++] = all_reduce(c, "all-reduce", sums, row);
     // two numbers of 32 bits a token
-    if (c->tp > 1.0 && m->norms_span_heads) move[count++] = all_reduce(c, "sums of norms", layers, 8.0 * tokens);
+    if (c->tp > 1.0 && m->norms_span_heads)
+        move[count++] = all_reduce(c, "sums of norms", attentions_of(c), 8.0 * tokens);
     if (c->stages > 1.0) move[count++] = (TwMove){"next stage", TW_MOVE_SEND, c->stages - 1.0, c->tp, row / c->tp, 1.0};
     return count;
 }
@@ -499,6 +541,7 @@ void tw_compose_dense(const TwCompose *c, double tokens, bool unaligned, TwEmit 
         projections_mla(&out);
     else
         projections_gqa(&out);
+    projections_linear(&out);
     if (m->dense_layers > 0)
         mlp(&out, "mlp up", "mlp down", layers_of(c, m->dense_layers), (double)m->dense_inter / c->tp);
     if (m->moe_layers > 0) beside_experts(&out);
@@ -523,8 +566,9 @@ void tw_compose_logits(const TwCompose *c, double logits, TwEmit *emit, void *co
 // Layers with full attention and with a window.
 static void layer_kinds(const TwModelRow *m, double *full, double *windowed)
 {
-    *full = m->window_tokens > 0 ? (double)m->full_layers : (double)m->layers;
-    *windowed = (double)m->layers - *full;
+    double attentions = (double)tw_model_attention_layers(m);
+    *full = m->window_tokens > 0 ? (double)m->full_layers : attentions;
+    *windowed = attentions - *full;
 }
 
 static TwKernelShape attention_shape(const TwCompose *c, bool decode, double batch, double seq)
@@ -571,6 +615,26 @@ void tw_compose_decode(const TwCompose *c, double sequences, double mean_context
         cost = c->plain_windows ? plain_decode(c, shape) : tw_kernel_query(c->kernels, &shape);
         emit(context, "windowed decode attention", windowed, &cost);
     }
+    tw_compose_update(c, sequences, emit, context);
+}
+
+void tw_compose_update(const TwCompose *c, double sequences, TwEmit *emit, void *context)
+{
+    const TwModelRow *m = c->model;
+    if (m->linear_layers < 1) return;
+    TwLinearCost cost = tw_linear_update(c->chip, m, c->state, c->tp, sequences);
+    known(c, "linear update", layers_of(c, m->linear_layers), cost.op, cost.start_s + cost.work_s, cost.published, emit,
+          context);
+}
+
+void tw_compose_scan(const TwCompose *c, double tokens, double length, TwEmit *emit, void *context)
+{
+    const TwModelRow *m = c->model;
+    if (m->linear_layers < 1 || tokens <= 0.0) return;
+    TwLinearScan scan = tw_linear_scan(c->chip, m, c->scan, c->tp);
+    TwOpCost op = {tokens * scan.token_flop, tokens * scan.token_bytes};
+    known(c, "linear scan", layers_of(c, m->linear_layers), op, tw_linear_scan_s(&scan, tokens, length), scan.published,
+          emit, context);
 }
 
 TwKernelCost tw_compose_attention(const TwCompose *c, double prompts, double length)
@@ -602,7 +666,7 @@ void tw_compose_expand(const TwCompose *c, double tokens, TwEmit *emit, void *co
     if (!tw_model_is_mla(m) || tokens <= 0.0) return;
     Out out = {.compose = c, .tokens = tokens, .emit = emit, .context = context};
     double wide = (double)m->heads / c->tp * (double)(m->nope_dim + m->v_dim);
-    gemm(&out, "history up", layers_of(c, m->layers), c->projection, tokens, wide, (double)m->kv_rank);
+    gemm(&out, "history up", attentions_of(c), c->projection, tokens, wide, (double)m->kv_rank);
 }
 
 void tw_compose_prefill(const TwCompose *c, double chunks, double chunk, double history, TwEmit *emit, void *context)

@@ -2,24 +2,29 @@
 //
 // Per layer: norm, QKV GEMM, norms of queries and keys where the model has them, RoPE and cache append, attention,
 // output GEMM, all-reduce, norm, gate and up GEMM, SiLU, down GEMM, all-reduce; experts replace or join the MLP; latent
-// attention has its own projections. Once: embedding, final norm, head, sampler. Attention ranks each compute their own
-// sequences; their tokens meet in the experts, which lie over all GPUs: dispatch and combine take the place of the
-// all-reduce. With stages the batch is dealt into as many parts, which follow each other: an iteration takes as long as
-// one part takes through all layers. Left out: router bias, speculative tokens.
+// attention has its own projections; layers with a state have theirs, convolution, scan and update instead (linear.h).
+// Once: embedding, final norm, head, sampler. Attention ranks each compute their own sequences; their tokens meet in
+// the experts, which lie over all GPUs: dispatch and combine take the place of the all-reduce. With stages the batch is
+// dealt into as many parts, which follow each other: an iteration takes as long as one part takes through all layers.
+// Left out: router bias, speculative tokens.
 #pragma once
 
 #include "models/workload/kernel_model.h"
+#include "models/workload/linear.h"
 #include "models/workload/model_shape.h"
 #include "models/workload/step.h"
 
 typedef struct TwCompose {
     const TwKernelModel *kernels;
+    const TwAcceleratorRow *chip;
     const TwModelRow *model;
     TwKernelEngine engine, dense, attention;    // whose kernels: of experts, of products, of attention
     bool quantises;                             // activations apart: the tables' rows as they are, but for a launch
     TwSampler sampler;
     TwMixedKernel mixed;    // TW_MIXED_AUTO: none
     TwPromptKernel prompt;
+    TwStateType state;
+    TwScanKernel scan;
     double window_seen;    // most tokens that a decode reads in a windowed layer; 0: the window
     bool plain_windows;    // those decode on a kernel of one query head a block
     bool plain_decode;     // all layers do
@@ -94,13 +99,18 @@ void tw_compose_dense(const TwCompose *compose, double tokens, bool unaligned, T
 void tw_compose_experts(const TwCompose *compose, double tokens, TwEmit *emit, void *context);
 // Head and sampler of `logits` sequences.
 void tw_compose_logits(const TwCompose *compose, double logits, TwEmit *emit, void *context);
-// Decode attention of all layers: sequences of one context.
+// Decode attention of all layers, and the states of those that keep one: sequences of one context.
 void tw_compose_decode(const TwCompose *compose, double sequences, double mean_context, TwEmit *emit, void *context);
 // Prefill attention of all layers: `chunks` chunks of chunk tokens on history tokens each. The tables hold prompts
 // without history; the time of a query-key pair is taken there at the whole length chunk + history and as many query
 // rows in all, that is at chunks * chunk / (chunk + history) prompts: exact without history.
 void tw_compose_prefill(const TwCompose *compose, double chunks, double chunk, double history, TwEmit *emit,
                         void *context);
+
+// Layers with a state: `sequences` states a token on, part of tw_compose_decode; prompts of `tokens` tokens in all, the
+// longest of them of `length`.
+void tw_compose_update(const TwCompose *compose, double sequences, TwEmit *emit, void *context);
+void tw_compose_scan(const TwCompose *compose, double tokens, double length, TwEmit *emit, void *context);
 
 // One layer of full attention over whole prompts.
 TwKernelCost tw_compose_attention(const TwCompose *compose, double prompts, double length);

@@ -21,7 +21,9 @@ typedef struct Rows {
     ptrdiff_t decode_stride;
     double context[2], history[2];                                   // ends of the cell, K and H
     double prefill_ns[2], prefill_flop_nj[2], prefill_byte_nj[2];    // at full clock, at the ends of the history
-    const TwCell *few;    // few rows on a long history: as so many decodes; NULL: as a prefill
+    double scan_ns, scan_flop_nj, scan_byte_nj;    // of the chunks' tokens, at full clock: layers with a state
+    const TwCell *few;                             // few rows on a long history: as so many decodes; NULL: as a prefill
+    const TwCell *few_update;    // what that row holds for layers with a state, which scan all rows; NULL: none
     ptrdiff_t few_stride;
     double few_up, few_times,
         few_within;    // weight of the upper node, beyond the table, first end between the lengths
@@ -249,6 +251,11 @@ static void few_at(const Rows *r, int level, TwCell end[2])
     for (int c = 0; c < 2; c++) {
         const TwCell *low = r->few + (ptrdiff_t)c * TW_LEVELS + level;
         end[c] = between(low, low + r->few_stride, r->few_up);
+        if (r->few_update) {
+            low = r->few_update + level;
+            TwCell held = between(low, low + TW_LEVELS, r->few_up);
+            end[c].time_ns -= held.time_ns, end[c].energy_nj -= held.energy_nj;
+        }
         end[c].time_ns *= r->few_times, end[c].energy_nj *= r->few_times;
     }
     end[0] = between(&end[0], &end[1], r->few_within);
@@ -262,12 +269,23 @@ static void place_few(const TwStepTables *t, int tokens, int cell, double within
     int i = t->sequences.low[n], low = t->sequences.at[i];
     rows->few_stride = (ptrdiff_t)t->lengths.count * TW_LEVELS;
     rows->few = t->decode + i * rows->few_stride + (ptrdiff_t)cell * TW_LEVELS;
+    rows->few_update = t->update ? t->update + (ptrdiff_t)i * TW_LEVELS : NULL;
     rows->few_up = (double)(n - low) * t->sequences.per_gap[i];
     rows->few_times = (double)tokens / n;
     rows->few_within = within;
     TwCell end[2];
     few_at(rows, TW_LEVELS - 1, end);
     if (end[0].time_ns >= rows->prefill_ns[0] || end[1].time_ns >= rows->prefill_ns[1]) rows->few = NULL;
+}
+
+// Layers with a state: the same on any history. The longest prompt is taken for the mean length, by token.
+static void place_scan(const TwStepTables *t, double tokens, double length, Rows *rows)
+{
+    rows->scan_ns = 0.0;
+    if (!(t->linear_layers > 0.0)) return;
+    rows->scan_ns = 1e9 * t->linear_layers * tw_linear_scan_s(&t->scan, tokens, smaller(length, tokens));
+    rows->scan_flop_nj = tokens * t->scan_token.flop_nj;
+    rows->scan_byte_nj = tokens * t->scan_token.byte_nj;
 }
 
 static void place_prefill(const TwStepTables *t, const TwBatch *b, const Dealt *d, Rows *rows, int64_t *history_end)
@@ -295,6 +313,7 @@ static void place_prefill(const TwStepTables *t, const TwBatch *b, const Dealt *
     prefill_end(t, b, d->chunk_share, &low, &near, 1.0 / length, per_row, rows, 0);
     prefill_end(t, b, d->chunk_share, &high, &near, t->lengths.per_node[cell + 1], per_row, rows, 1);
     place_few(t, d->chunk_tokens, cell, within, rows);
+    place_scan(t, here, (double)square * per_row, rows);
     if (cell + 2 < t->lengths.count) *history_end = last;
 }
 
@@ -443,6 +462,11 @@ static const TwCell *corners_at(Placed *p, int level)
             prefill[end] =
                 (TwCell){r->prefill_ns[end] / t->clock[level], r->prefill_flop_nj[end] * t->clock_flop[level] +
                                                                    r->prefill_byte_nj[end] * t->clock_byte[level]};
+    }
+    if (r->scan_ns > 0.0) {
+        TwCell scan = {r->scan_ns / t->clock[level],
+                       r->scan_flop_nj * t->clock_flop[level] + r->scan_byte_nj * t->clock_byte[level]};
+        for (int end = 0; end < 2; end++) prefill[end] = sum(prefill[end], scan);
     }
     for (int end = 0; end < 2; end++) prefill[end].energy_nj *= r->prefill_share;
     Device first = plus(device, prefill[0]), last = plus(device, prefill[1]);

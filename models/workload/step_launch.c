@@ -37,12 +37,23 @@ static void count_kernel(void *context, const char *name, double times, const Tw
     count->launches += times * kernels_of(count->compose, name, cost);
 }
 
-static double layers_of(const TwCompose *c) { return (double)c->model->layers * c->stage_excess; }
+static double attentions_of(const TwCompose *c)
+{
+    return (double)tw_model_attention_layers(c->model) * c->stage_excess;
+}
+
+// Kernels of a scan, in all layers with a state; the update of decodes beside it is one more.
+static double scan_launches(const TwCompose *c)
+{
+    if (c->model->linear_layers < 1) return 0.0;
+    TwLinearScan scan = tw_linear_scan(c->chip, c->model, c->scan, c->tp);
+    return (double)c->model->linear_layers * c->stage_excess * (scan.launches + 1.0);
+}
 
 double tw_launches(const TwCompose *c)
 {
     // attention takes prompts and decodes in one launch
-    Count count = {c, layers_of(c)};
+    Count count = {c, attentions_of(c) + scan_launches(c)};
     tw_compose_dense(c, any_tokens, false, count_kernel, &count);
     tw_compose_experts(c, any_tokens, count_kernel, &count);
     tw_compose_logits(c, any_tokens, count_kernel, &count);
@@ -55,7 +66,9 @@ double tw_launches(const TwCompose *c)
 double tw_piece_launches(const TwCompose *c)
 {
     double layer = tw_model_is_mla(c->model) ? 6.0 : 3.0;
-    Count count = {c, layer * layers_of(c)};
+    // of layers with a state a replay, split, convolution and decay beside the scan (vLLM cuts there, too)
+    double linear = 4.0 * (double)c->model->linear_layers * c->stage_excess + scan_launches(c);
+    Count count = {c, layer * attentions_of(c) + linear};
     tw_compose_logits(c, any_tokens, count_kernel, &count);
     return count.launches;
 }

@@ -134,6 +134,9 @@ int tw_step_parts(const TwStepModel *model, const TwBatch *batch, TwStepPart *pa
         double tokens = batch->chunk_tokens;
         tw_compose_prefill(c, chunks, (double)batch->chunk_square / tokens, (double)batch->chunk_history / tokens,
                            add_part, &b);
+        // as many tokens as the busiest way has; no prompt is longer than they are
+        double here = chunks * (tokens / batch->chunks);
+        tw_compose_scan(c, here, fmin((double)batch->chunk_square / tokens, here), add_part, &b);
     }
 
     bool over;

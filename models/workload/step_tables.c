@@ -188,6 +188,21 @@ static void build_sequences(TwStepTables *t)
     }
 }
 
+// What the rows of decodes hold for layers with a state.
+static void build_update(TwStepTables *t)
+{
+    const TwModelRow *m = &t->model;
+    t->update = NULL;
+    t->linear_layers = (double)m->linear_layers * t->compose.stage_excess;
+    if (m->linear_layers < 1) return;
+    t->update = TW_TAKE(t->arena, t->sequences.count * TW_LEVELS, TwCell);
+    for (int i = 0; i < t->sequences.count; i++) {
+        Sum sum = {.tables = t, .row = t->update + (ptrdiff_t)i * TW_LEVELS};
+        tw_compose_update(&t->compose, t->sequences.at[i], add_kernel, &sum);
+    }
+    t->scan = tw_linear_scan(&t->chip, m, t->compose.scan, t->compose.tp);
+}
+
 static void take_expand(void *context, const char *name, double times, const TwKernelCost *cost)
 {
     (void)name;
@@ -208,6 +223,10 @@ static void build_prefill(TwStepTables *t)
     const double many = 8192.0;
     tw_compose_expand(&t->compose, many, take_expand, &t->expand);
     t->expand.time_ns /= many, t->expand.flop_nj /= many, t->expand.byte_nj /= many;
+    if (t->linear_layers > 0.0) {
+        tw_compose_scan(&t->compose, many, many, take_expand, &t->scan_token);
+        t->scan_token.flop_nj /= many, t->scan_token.byte_nj /= many;
+    }
     // the same rows on a longer history never take less time: time over length rises at fixed rows
     for (int j = 1; j < t->lengths.count; j++)
         for (int k = 0; k + 1 < TW_ROWS; k++) {
@@ -238,7 +257,7 @@ void tw_step_tables_build(TwStepTables *t, const TwStepSpec *spec)
     int max_tokens = spec->max_tokens, max_sequences = spec->max_sequences;
     const TwModelRow *m = &t->model;
     t->windowed_layers = m->window_tokens > 0 ? (double)(m->layers - m->full_layers) : 0.0;
-    t->full_layers = ((double)m->layers - t->windowed_layers) * t->compose.stage_excess;
+    t->full_layers = ((double)tw_model_attention_layers(m) - t->windowed_layers) * t->compose.stage_excess;
     t->windowed_layers *= t->compose.stage_excess;
     t->span_node = -1;
     int most = max_tokens > max_sequences ? max_tokens : max_sequences;
@@ -249,6 +268,7 @@ void tw_step_tables_build(TwStepTables *t, const TwStepSpec *spec)
     build_dense(t);
     build_halves(t);
     build_sequences(t);
+    build_update(t);
     build_prefill(t);
     build_launches(t, spec);
     double span = tw_compose_span(m);

@@ -78,6 +78,13 @@ typedef struct TwStepTables {
 
     TwCongestionTables *congestion;    // NULL: the replica lies in one domain
 
+    // Layers with a state: what decodes hold of `decode` for them, [sequence node][level]; NULL: none. A scan of all of
+    // them, its work and the energy of a token.
+    TwCell *update;
+    double linear_layers;
+    TwLinearScan scan;
+    TwPairCost scan_token;
+
     double full_layers, windowed_layers;
     int span_node;    // length at which windowed layers cost what they do at any longer; -1: no window
 } TwStepTables;

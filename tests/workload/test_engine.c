@@ -30,7 +30,8 @@ typedef struct PlainRun {
 
 static int64_t blocks_of(const PlainRun *p, int64_t tokens)
 {
-    return (tokens + p->spec->block_tokens - 1) / p->spec->block_tokens;
+    int64_t b = p->spec->block_tokens, states = (p->spec->step->state_tokens + b - 1) / b;
+    return (tokens + b - 1) / b + (tokens > 0 ? states : 0);
 }
 
 static bool schedule(PlainRun *p, Plain *r, int64_t tokens)
@@ -300,11 +301,13 @@ static void jumps_equal_steps(int rounds)
         int longest = draw_int(&seed, 1, 3) == 1 ? 40 : 700, outputs = draw_int(&seed, 1, 200);
         TestStep step = test_step_drawn(&seed, round % 2);
         TwStepSource source = test_source(&step);
+        // one in four keeps states beside its tokens
+        if (round % 4 == 3) source.state_tokens = 17 * (round % 9);
         TwEngineSpec spec = wide_spec(&source);
         spec.max_tokens = draw_int(&seed, 1, 4) == 1 ? draw_int(&seed, 1, 40) : draw_int(&seed, 40, 2048);
         spec.max_sequences = draw_int(&seed, 1, 64);
         spec.block_tokens = 1 << draw_int(&seed, 0, 6);
-        int64_t least = (longest + outputs) / spec.block_tokens + 1;
+        int64_t least = (longest + outputs + source.state_tokens) / spec.block_tokens + 2;
         spec.kv_blocks = draw_int(&seed, 1, 2) == 1 ? 1 << 20 : least * draw_int(&seed, 1, 6);
         spec.measure_from_ns = draw_int(&seed, 0, 3) * 1000000000ll;
         spec.ttft_slo_s = 0.01 + 5.0 * draw_unit(&seed);
@@ -335,7 +338,7 @@ static void jumps_equal_steps(int rounds)
             TwEngine engine;
             spec.stride = way == 1 ? 1 : way == 2 ? draw_int(&seed, 2, 9) : way == 4 ? TW_JUMP_MOST : 0;
             TwReplica *r = new_replica(&engine, &spec);
-            CHECK(engine.plain == (!limits_gaps && spec.stride == 0));
+            CHECK(engine.plain == (!limits_gaps && spec.stride == 0 && source.state_tokens == 0));
             tw_engine_limit(&engine, r, 0, plain.cap_w, 1.0, true, NULL);
             memset(&times, 0, sizeof times);
             engine_run(&engine, r, plain.all, plain.count, way == 3 ? 3 : 0, draw(&seed), &times);

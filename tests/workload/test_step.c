@@ -49,10 +49,18 @@ static void shapes_reproduce_published_sizes(void)
         double billions;
         int64_t kv_bytes;
     } carded[] = {
-        {"kimi-k2", 1000, 70272},      {"glm-4.5", 355, 376832},     {"glm-4.5-air", 106, 188416},
-        {"minimax-m2", 230, 253952},   {"qwen2.5-7b", 7.61, 57344},  {"qwen2.5-32b", 32.5, 262144},
-        {"qwen2.5-72b", 72.7, 327680}, {"mistral-7b", 7.25, 131072}, {"mistral-small-24b", 23.6, 163840},
+        {"kimi-k2", 1000, 70272},
+        {"glm-4.5", 355, 376832},
+        {"glm-4.5-air", 106, 188416},
+        {"minimax-m2", 230, 253952},
+        {"qwen2.5-7b", 7.61, 57344},
+        {"qwen2.5-32b", 32.5, 262144},
+        {"qwen2.5-72b", 72.7, 327680},
+        {"mistral-7b", 7.25, 131072},
+        {"mistral-small-24b", 23.6, 163840},
         {"gemma-3-27b", 27.0, 507904},
+        {"qwen3-next-80b-a3b", 80.0, 24576},
+        {"qwen3.5-397b-a17b", 397.0, 30720},
     };
     for (size_t i = 0; i < sizeof carded / sizeof *carded; i++) {
         TwModelRow row;
@@ -1092,6 +1100,8 @@ int main(void)
     steps_agree_with_their_parts("gb300", "deepseek-v3", "fp4", 4);
     steps_agree_with_their_parts("b200_sxm", "gpt-oss-120b", "fp8", 2);
     steps_agree_with_their_parts("h100_sxm", "llama-3.1-70b", "fp8", 4);
+    steps_agree_with_their_parts("h200_sxm", "qwen3-next-80b-a3b", "bf16", 2);
+    steps_agree_with_their_parts("b200_sxm", "qwen3.5-397b-a17b", "fp8", 8);
     cells_join();
     levels_and_limit();
     limit_agrees_with_bisection();

@@ -1,0 +1,67 @@
+// Layers that keep a state of fixed size a sequence in place of a cache that grows: gated delta nets (Yang, Kautz,
+// Hatamizadeh 2024), as Qwen3-Next and Qwen3.5 have them three of four.
+//
+// Of a head S is a matrix of key_dim x value_dim; a token decays it by a and corrects it towards its value by b:
+//     S <- a S (I - b k k^T) + b v k^T,  o = S q
+// Queries, keys and values pass a convolution of conv_tokens tokens before, the output a norm gated by SiLU behind. A
+// decode reads and writes the whole state. A prompt is computed in chunks of 64 tokens: matrix products inside of them,
+// the state from one to the next, so a lone prompt waits for its chunks one after the other (docs/calibration.md,
+// 15). Left out: drafts, which keep a state for each token; gates a channel (Kimi's KDA); Mamba-2.
+#pragma once
+
+#include "models/workload/chip.h"
+#include "models/workload/op.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct TwModelRow;
+
+// Number type of the state: as the model's part says, or as asked for.
+typedef enum TwStateType { TW_STATE_AUTO, TW_STATE_BF16, TW_STATE_FP32 } TwStateType;
+extern const char *const tw_state_types[];    // "auto" "bf16" "fp32", NULL-ended, in this order
+// Whose kernel scans prompts: Triton's of flash-linear-attention, or FlashInfer's since 2026. Auto: the former, but
+// with vLLM since 0.21.
+typedef enum TwScanKernel { TW_SCAN_AUTO, TW_SCAN_FLA, TW_SCAN_FLASHINFER } TwScanKernel;
+extern const char *const tw_scan_kernels[];    // "auto" "fla" "flashinfer", NULL-ended, in this order
+
+enum { TW_SCAN_CHUNK = 64 };
+
+// Weights of one such layer, and of its output projection among them.
+double tw_linear_weights(const struct TwModelRow *model);
+double tw_linear_output_weights(const struct TwModelRow *model);
+
+double tw_linear_element_bytes(const struct TwModelRow *model, TwStateType type);
+// Bytes that one sequence keeps in all such layers on one of tp GPUs: states, and the tokens that convolutions look
+// back to in bf16.
+double tw_linear_state_bytes(const struct TwModelRow *model, TwStateType type, int tensor_parallel);
+// The same as tokens of the attention layers' cache, as vLLM pages it: a page of an attention layer holds at least one
+// state, in tokens a multiple of 16, and a sequence has such a page for each attention layer's share of these layers.
+double tw_linear_paged_tokens(const struct TwModelRow *model, TwStateType type, double cache_bytes,
+                              int tensor_parallel);
+
+// A kernel of one layer on one GPU: its least work, and the time it was published to take there, or carried over.
+typedef struct TwLinearCost {
+    TwOpCost op;
+    double start_s, work_s;
+    bool published;
+} TwLinearCost;
+
+// The states of so many sequences a token on: start + elements over what the kernel reaches.
+TwLinearCost tw_linear_update(const TwAcceleratorRow *chip, const struct TwModelRow *model, TwStateType type, double tp,
+                              double sequences);
+// Widths of a token's queries, keys and values on a GPU, and the convolution over so many tokens.
+double tw_linear_mixed_width(const struct TwModelRow *model, double tp);
+TwLinearCost tw_linear_conv(const TwAcceleratorRow *chip, const struct TwModelRow *model, double tp, double tokens);
+
+// A scan: start + max(tokens token_s, length / 64 chunk_s), or their sum where the kernel does not overlap them.
+typedef struct TwLinearScan {
+    double start_s, token_s, chunk_s;
+    double token_flop, token_bytes;
+    bool adds, published;
+    int launches;
+} TwLinearScan;
+TwLinearScan tw_linear_scan(const TwAcceleratorRow *chip, const struct TwModelRow *model, TwScanKernel kernel,
+                            double tp);
+// Of `tokens` tokens, of which the longest prompt has `length`.
+double tw_linear_scan_s(const TwLinearScan *scan, double tokens, double length);
