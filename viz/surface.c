@@ -2,6 +2,7 @@
 
 #include "viz/png.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -50,11 +51,33 @@ void tw_video_end(void)
     SDL_Quit();
 }
 
+// what the person said of the display; 0: nothing
+static double said_scale;
+void tw_window_scale(double scale) { said_scale = scale; }
+
+double tw_screen_density(double dpi, int width_px, int height_px)
+{
+    double wanted = dpi > 0.0 ? dpi / 96.0 : height_px / 1440.0;
+    double most = fmin(width_px / 1600.0, height_px / 900.0);
+    return fmin(fmax(floor(4.0 * fmin(wanted, most)) / 4.0, 1.0), 3.0);
+}
+
+static double display_density(int display)
+{
+    SDL_DisplayMode mode;
+    float dpi;
+    if (said_scale > 0.0) return said_scale;
+    if (display < 0 || SDL_GetDesktopDisplayMode(display, &mode) != 0) return 1.0;
+    if (SDL_GetDisplayDPI(display, &dpi, NULL, NULL) != 0) dpi = 0.0f;
+    return tw_screen_density((double)dpi, mode.w, mode.h);
+}
+
 SDL_Window *tw_window_open(const char *title, TwError *error)
 {
     SDL_Rect usable = {0, 0, 1920, 1080};
     if (SDL_GetDisplayUsableBounds(0, &usable) != 0) usable.w = 1280, usable.h = 800;
-    int width = usable.w < 1920 ? usable.w : 1920, height = usable.h < 1080 ? usable.h : 1080;
+    double density = display_density(0);
+    int width = (int)fmin(usable.w, 1920.0 * density), height = (int)fmin(usable.h, 1080.0 * density);
     SDL_Window *window = SDL_CreateWindow(title, SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED, width, height,
                                           SDL_WINDOW_RESIZABLE | SDL_WINDOW_ALLOW_HIGHDPI);
     if (!window)
@@ -78,13 +101,11 @@ bool tw_window_canvas(SDL_Window *window, SDL_Surface **surface, cairo_surface_t
     return true;
 }
 
-// what the person said of the display; 0: nothing
-static double said_scale;
-void tw_window_scale(double scale) { said_scale = scale; }
-
 double tw_window_density(SDL_Window *window, const SDL_Surface *surface)
 {
-    return said_scale > 0.0 ? said_scale : tw_window_points(window, surface);
+    double told = tw_window_points(window, surface);
+    if (told > 1.0 && !(said_scale > 0.0)) return told;
+    return display_density(SDL_GetWindowDisplayIndex(window));
 }
 
 double tw_window_points(SDL_Window *window, const SDL_Surface *surface)

@@ -2,6 +2,7 @@
 #include "tests/check.h"
 #include "tests/viz/scratch.h"
 #include "tests/viz/synthetic.h"
+#include "viz/surface.h"
 #include "viz/view.h"
 
 #include <SDL.h>
@@ -347,6 +348,19 @@ static void every_size_is_drawn(void)
     synthetic_destroy(s.model);
 }
 
+// 27 inches of 4K, a laptop of 14 inches at 1080p, and 4K; a wall of 43 inches; a desk's, and what nobody knows of
+static void dense_screens_are_guessed(void)
+{
+    CHECK(tw_screen_density(163.0, 3840, 2160) == 1.5);
+    CHECK(tw_screen_density(157.0, 1920, 1080) == 1.0);
+    CHECK(tw_screen_density(315.0, 3840, 2160) == 2.25);
+    CHECK(tw_screen_density(102.0, 3840, 2160) == 1.0);
+    CHECK(tw_screen_density(92.0, 1920, 1080) == 1.0);
+    CHECK(tw_screen_density(0.0, 3840, 2160) == 1.5);
+    CHECK(tw_screen_density(0.0, 1024, 768) == 1.0);
+    CHECK(tw_screen_density(1e9, 100000, 100000) == 3.0);
+}
+
 static const TwScene *never(void *context)
 {
     (*(int *)context)++;
@@ -379,6 +393,7 @@ int main(void)
     key_7_opens_the_study_and_comes_back();
     every_size_is_drawn();
     everything_works_by_mouse();
+    dense_screens_are_guessed();
     without_a_display_there_is_an_error();
     scratch_end();
     return check_failures != 0;
