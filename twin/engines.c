@@ -273,6 +273,7 @@ static void set_trtllm(const TwRelease *r, const TwServed *s, TwEngineDefaults *
     bool compiled = before(r, 20, 0);
     // a share of what weights and activations leave free
     d->memory_fraction = 1.0, d->kv_share = 0.90;
+    d->profile = TW_PROFILE_TRTLLM;
     d->one_pool = true;
     // XQA, which reads the cache of grouped heads once, came with 0.8 (docs/source/blogs/XQA-kernel.md)
     d->plain_decode = before(r, 8, 0);

@@ -189,8 +189,9 @@ static double bench_weight_bytes(const TwModelRow *model, const char *type, cons
 }
 
 // Largest batch and token budget that trtllm-bench sets (tensorrt_llm/bench/build/tuning.py): from the memory that it
-// takes to be left for the cache, in its own reckoning, and the lengths.
-static void bench_settings(TwThroughputRow *row, double isl, double osl)
+// takes to be left for the cache, in its own reckoning, and the lengths. Prompts are whole unless it is told to cut
+// them, and the budget then holds the longest and a token of every sequence (get_settings; pull requests 5625, 6582).
+static void bench_settings(TwThroughputRow *row, double isl, double osl, bool whole)
 {
     TwDeploySpec *d = &row->deploy;
     TwAcceleratorRow chip;
@@ -213,6 +214,7 @@ static void bench_settings(TwThroughputRow *row, double isl, double osl)
         double tokens = fmin(many * (1.0 + isl / osl), 32768.0);
         step = tokens < 4096.0 ? 256.0 : tokens < 8192.0 ? 512.0 : 1024.0;
         d->max_tokens = (int)fmax(fmax(2048.0, step * ceil(tokens / step)), d->max_sequences);
+        if (whole) d->max_tokens = (int)fmax(d->max_tokens, isl + d->max_sequences);
     }
     if (chip_config) tw_config_destroy(chip_config);
     if (model_config) tw_config_destroy(model_config);
@@ -502,9 +504,11 @@ void tw_throughput_set_engine(TwThroughputRow *row, const TwRowCells *c, TwRowEn
     }
     if ((engine == TRTLLM || engine == MLPERF) && gathers(row, engine)) d->all_to_all = TW_A2A_GATHER;
     if (engine == TRTLLM && strcmp(row->mode, "offline_max") == 0) {
-        bench_settings(row, s->input_mean, s->output_mean);
-        // graphs as the guides list them since 0.20
-        d->graph_doubling = !before_overlap(row, engine);
+        bool whole = !before_overlap(row, engine);
+        bench_settings(row, s->input_mean, s->output_mean, whole);
+        // graphs as the guides list them since 0.20, and their commands do not cut prompts (guaranteed_no_evict)
+        d->graph_doubling = whole;
+        if (whole) row->engine_spec.whole_prompts = true, row->engine_spec.policy = TW_TRTLLM;
     }
     set_front_end(row, engine);
     if (strcmp(row->source, "INFERENCEX") == 0) set_inferencex(row, engine);

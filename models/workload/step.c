@@ -311,12 +311,13 @@ static bool set_memory(TwStepModel *model, const TwStepTables *t, const TwStepSp
     double had = t->chip.memory_bytes, activation = 0.0, other = 0.0;
     if (apart) {
         had -= tw_setup_bytes(gpus);
-    } else if (spec->profile != TW_PROFILE_NONE) {
+    } else if (tw_profile_is_vllm(spec->profile)) {
         had -= tw_driver_bytes;
         activation = tw_profile_bytes(spec);
         other = tw_profile_other_bytes(spec->profile, gpus, spec->graphs != TW_GRAPHS_NONE);
     } else {
         activation = tw_activation_bytes(spec->model, spec->max_tokens, tp);
+        if (spec->profile == TW_PROFILE_TRTLLM) activation = fmax(activation, tw_experts_bytes(spec));
         other = tw_engine_bytes(gpus);
     }
     model->activation_bytes = activation, model->engine_bytes = other;

@@ -137,7 +137,7 @@ typedef struct TwRouting {
 
 // How much an engine keeps beside weights and cache: a share of activations and 3.5 GiB, or what the run measures by
 // which vLLM sizes its cache (gpu_worker.py, determine_available_memory). Its releases differ in what the sampler takes
-// and in what is counted of the communication.
+// and in what is counted of the communication. TensorRT-LLM runs max_tokens tokens on every rank (KvCacheCreator).
 typedef enum TwMemoryProfile {
     TW_PROFILE_NONE,
     TW_PROFILE_VLLM_2024,      // engine V0: rows of logits are sorted
@@ -145,7 +145,7 @@ typedef enum TwMemoryProfile {
     TW_PROFILE_VLLM_0_16,      // 0.11.1 to 0.16: sorted; communication is set up before memory is looked at
     TW_PROFILE_VLLM_0_20,      // 0.17 to 0.20: Triton's top-k and top-p, without sorting
     TW_PROFILE_VLLM,           // since 0.21: graphs are counted, too
-    TW_PROFILES
+    TW_PROFILE_TRTLLM,         // the share, or TensorRT-LLM's experts with the tokens of all ranks, whichever is more
 } TwMemoryProfile;
 
 // What an engine leaves to kernels of their own that the kernel before could do as well: quantisation of activations to
@@ -259,9 +259,11 @@ double tw_step_draft_fraction(const TwStepModel *model, int layers, int drafts);
 int64_t tw_kv_blocks(double memory_bytes, double fraction, double weight_bytes, double activation_bytes,
                      double other_bytes, double kv_bytes_per_token, int block_tokens);
 double tw_activation_bytes(const TwModelRow *model, int max_tokens, int tensor_parallel);
-double tw_engine_bytes(int tensor_parallel);    // context, libraries, communication buffers
+double tw_engine_bytes(int tensor_parallel);        // context, libraries, communication buffers
+double tw_experts_bytes(const TwStepSpec *spec);    // of TensorRT-LLM's experts, max_tokens on every rank; 0 of mxfp4
 // What vLLM's profile run of max_tokens tokens and max_sequences rows of logits takes at its peak on a GPU, and what is
-// not PyTorch's; profile other than none.
+// not PyTorch's; vLLM's profiles.
+bool tw_profile_is_vllm(TwMemoryProfile profile);
 double tw_profile_bytes(const TwStepSpec *spec);
 double tw_profile_other_bytes(TwMemoryProfile profile, int gpus, bool graphs);
 extern const double tw_driver_bytes;    // of the chip's memory, that CUDA does not show

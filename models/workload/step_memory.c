@@ -22,6 +22,23 @@ double tw_engine_bytes(int tensor_parallel)
 // pull request 11716 of sglang).
 double tw_setup_bytes(int gpus) { return (gpus > 1 ? 3.1 : 1.1) * gib; }
 
+// Of TensorRT-LLM's CUTLASS experts (moe_kernels.cu, getWorkspaceDeviceBufferSizes): a row of each choice of every
+// token, whichever GPU holds the expert, with inputs and outputs of both products in turns in two buffers, the outputs
+// in 16 bits; by blocks the inputs quantised as well. Beside them the tokens that were gathered and what becomes of
+// them.
+double tw_experts_bytes(const TwStepSpec *spec)
+{
+    const TwModelRow *m = spec->model;
+    if (m->moe_layers < 1 || strcmp(spec->precision, "mxfp4") == 0) return 0.0;
+    bool blocks = strcmp(spec->precision, "fp8_block") == 0;
+    double e = blocks || strcmp(spec->precision, "bf16") == 0 ? 2.0 : strcmp(spec->precision, "fp4") == 0 ? 0.5 : 1.0;
+    double ranks = tw_at_least_one(spec->attention_ranks), tokens = spec->max_tokens * ranks;
+    double shared = spec->tensor_parallel * ranks / tw_at_least_one(spec->expert_parallel);    // GPUs of an expert
+    double hidden = (double)m->hidden, inter = (double)m->expert_inter / shared;
+    double row = fmax(2.0 * hidden, e * inter) + fmax(4.0 * inter, 2.0 * hidden) + (blocks ? hidden : 0.0);
+    return tokens * ((double)m->top_k * row + (e + 2.0) * hidden);
+}
+
 int64_t tw_kv_blocks(double memory_bytes, double fraction, double weight_bytes, double activation_bytes,
                      double other_bytes, double kv_bytes_per_token, int block_tokens)
 {
@@ -44,13 +61,18 @@ typedef struct Release {
 
 // Of a logit: 2 bytes of bf16 and 4 of fp32 always. Sorted by torch.sort: 4 and 8 of results, 8 of indices to begin
 // with, 12 of the segmented radix sort. Otherwise 4 of masked logits or noise and 4 of probabilities.
-static const Release releases[TW_PROFILES] = {
+static const Release releases[] = {
     [TW_PROFILE_VLLM_2024] = {38.0, false, false, 1.79, 3.58, 3.58},
     [TW_PROFILE_VLLM_0_11_0] = {14.0, false, false, 0.07, 1.38, 1.84},
     [TW_PROFILE_VLLM_0_16] = {38.0, false, true, 0.13, 0.55, 0.55},
     [TW_PROFILE_VLLM_0_20] = {14.0, true, true, 0.25, 2.07, 2.15},
     [TW_PROFILE_VLLM] = {14.0, true, true, 0.25, 2.07, 2.15},
 };
+
+bool tw_profile_is_vllm(TwMemoryProfile profile)
+{
+    return profile >= TW_PROFILE_VLLM_2024 && profile <= TW_PROFILE_VLLM;
+}
 
 // What graphs of the default sizes are taken to need before they are captured (pull request 30515, on since 0.21):
 // 0.33, 0.64, 0.76, 0.78, 0.79 and 1.56 GiB in six logs; of some mixtures, where the estimate goes wrong, 5 to 118
@@ -73,7 +95,7 @@ static double workspace_bytes(const TwStepSpec *spec)
 double tw_profile_bytes(const TwStepSpec *spec)
 {
     const Release *of = &releases[spec->profile];
-    assert(spec->profile > TW_PROFILE_NONE && spec->profile < TW_PROFILES);
+    assert(tw_profile_is_vllm(spec->profile));
     const TwModelRow *m = spec->model;
     double tokens = spec->max_tokens, rows = fmin(tokens, spec->max_sequences);
     double hidden = (double)m->hidden, vocabulary = (double)m->vocabulary, work = workspace_bytes(spec);
@@ -90,7 +112,7 @@ double tw_profile_bytes(const TwStepSpec *spec)
 
 double tw_profile_other_bytes(TwMemoryProfile profile, int gpus, bool graphs)
 {
-    assert(profile > TW_PROFILE_NONE && profile < TW_PROFILES);
+    assert(tw_profile_is_vllm(profile));
     const Release *of = &releases[profile];
     double counted = graphs && profile == TW_PROFILE_VLLM ? graphs_gib : 0.0;
     return gib * ((gpus > 2 ? of->more_gib : gpus > 1 ? of->two_gib : of->alone_gib) + counted);

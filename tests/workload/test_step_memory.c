@@ -1,4 +1,4 @@
-// vLLM's account of memory against what its logs say.
+// vLLM's account of memory against what its logs say; TensorRT-LLM's experts'.
 //
 // Sources: P, llm-d-incubation/llm-d-planner accuracy/accuracy_report.md, vLLM 0.15 to 0.19 on H100 (a file of each
 // start beside it); B, llm-d/llm-d-benchmark config_explorer/empirical-vllm-memory-results.md, H100, the image of
@@ -180,10 +180,58 @@ static void profiles_follow_their_settings(void)
     CHECK(tw_profile_other_bytes(TW_PROFILE_VLLM_0_20, 1, false) == had);
 }
 
+// TensorRT-LLM's experts: rows of all choices of the tokens of all ranks, whichever GPU has the expert. Eight ranks of
+// Qwen3-235B with 8,192 tokens in fp8: 8 rows of two buffers of 8,192 bytes, and the tokens themselves.
+static void ranks_keep_room_for_each_others_experts(void)
+{
+    TwModelRow m = {.hidden = 4096, .moe_layers = 94, .top_k = 8, .experts = 128, .expert_inter = 1536};
+    m.heads = 64, m.head_dim = 128;
+    TwStepSpec spec = {.model = &m, .precision = "fp8", .tensor_parallel = 1, .max_tokens = 8192};
+    spec.attention_ranks = spec.expert_parallel = 8;
+    double eight = tw_experts_bytes(&spec);
+    CHECK_NEAR(eight, 65536.0 * (8.0 * (8192.0 + 8192.0) + 3.0 * 4096.0), 1e-12);
+    CHECK(eight > 6.0 * tw_activation_bytes(&m, 8192, 1));
+    spec.attention_ranks = spec.expert_parallel = 1;
+    CHECK_NEAR(tw_experts_bytes(&spec), eight / 8.0, 1e-12);
+    // cut by widths over four GPUs the first product's outputs are no longer the larger ones
+    m.expert_inter = 14336;
+    double whole = tw_experts_bytes(&spec);
+    spec.tensor_parallel = 4;
+    CHECK_NEAR(whole - tw_experts_bytes(&spec), 8192.0 * 8.0 * (14336.0 - 8192.0 + 3.0 * 14336.0), 1e-12);
+    spec.precision = "mxfp4";
+    CHECK(tw_experts_bytes(&spec) == 0.0);
+    spec.precision = "fp8", m.moe_layers = 0;
+    CHECK(tw_experts_bytes(&spec) == 0.0);
+}
+
+// The larger of it and the general rule is kept free.
+static void the_larger_rule_holds(void)
+{
+    Fixture f;
+    TwStepModel *step[2];
+    TwError error;
+    CHECK(fixture_open(&f, "h200_sxm", "mixtral-8x7b", "fp8", 1));
+    f.spec.memory_fraction = 1.0;
+    for (int tokens = 2048; tokens <= 32768; tokens *= 4) {
+        f.spec.max_tokens = tokens;
+        for (int i = 0; i < 2; i++) {
+            f.spec.profile = i == 0 ? TW_PROFILE_NONE : TW_PROFILE_TRTLLM;
+            CHECK(tw_step_create(&step[i], &f.spec, &error));
+        }
+        double more = fmax(tw_experts_bytes(&f.spec) - step[0]->activation_bytes, 0.0);
+        double less = (double)(step[0]->kv_blocks_16 - step[1]->kv_blocks_16) * 16.0 * step[0]->kv_bytes_per_token;
+        CHECK(fabs(more - less) <= 16.0 * step[0]->kv_bytes_per_token);
+        for (int i = 0; i < 2; i++) tw_step_destroy(step[i]);
+    }
+    fixture_close(&f);
+}
+
 int main(void)
 {
     profile_runs_take_what_logs_say();
     caches_are_as_large_as_logs_say();
     profiles_follow_their_settings();
+    ranks_keep_room_for_each_others_experts();
+    the_larger_rule_holds();
     return check_failures != 0;
 }
