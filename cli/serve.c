@@ -32,6 +32,7 @@ static bool set_engine(const TwOptions *o, const TwEngineDefaults *e, TwDeploySp
     s->admission = e->policy == TW_TRTLLM ? TW_ADMIT_WHOLE : TW_ADMIT_PROMPT;
     s->first_token = e->first_token;
     s->reserve = e->reserve, s->reserved_tokens = e->reserved_tokens;
+    s->kv_chunks = e->kv_chunks;
     int64_t tokens, sequences;
     if (!tw_cli_whole(o, TW_ON_MAX_TOKENS, "max-tokens", 1, 131072, e->max_tokens, &tokens) ||
         !tw_cli_whole(o, TW_ON_MAX_SEQUENCES, "max-sequences", 1, 8192, e->max_sequences, &sequences))
@@ -293,12 +294,13 @@ static bool set_load(const TwOptions *o, TwServeSpec *s, TwTrace **trace, int *s
     s->replicas = (double)replicas;
     s->seed = 1;
     // one stands for all: each has as many in flight; --sweep begins with one of each
-    bool even = o->serving[TW_ON_SWEEP] ? s->concurrency >= s->replicas : fmod(s->concurrency, s->replicas) == 0.0;
+    double each = tw_cli_parted_asked(o) ? 1.0 : s->replicas;
+    bool even = o->serving[TW_ON_SWEEP] ? s->concurrency >= each : fmod(s->concurrency, each) == 0.0;
     if (o->serving[TW_ON_CONCURRENCY] && !even) {
         fprintf(stderr, "tokenworks: --concurrency %g over %lld replica%s: expected %s\n", s->concurrency,
                 (long long)replicas, replicas > 1 ? "s" : "",
                 o->serving[TW_ON_SWEEP] ? "at least one for each"
-                : replicas > 1          ? "a multiple of them"
+                : each > 1.0            ? "a multiple of them"
                                         : "a whole number");
         return false;
     }
@@ -341,10 +343,16 @@ typedef struct Rates {
 
 static Rates rates_of(const TwDeploy *d, const TwServeSpec *s, const TwServeResult *r)
 {
-    Rates k = {.gpus = d->gpus * s->replicas};
+    double others = d->gpus * s->replicas * (s->prefills > 0 ? s->decodes : 1), fronts = 0.0;
+    const TwDeploy *p = s->prefill ? s->prefill : d;
+    if (s->prefills > 0) fronts = s->prefills * p->gpus;
+    Rates k = {.gpus = others + fronts};
+    double share = fronts / k.gpus;
     k.per_gpu = r->output_s / k.gpus;
     k.per_user = r->tpot_s[0] > 0.0 ? 1.0 / r->tpot_s[0] : NAN;
-    k.plug_w = (r->gpu_w + d->chip.node_w) / d->chip.supply_efficiency;
+    // of nodes and supplies of two kinds the mean
+    k.plug_w = (r->gpu_w + (1.0 - share) * d->chip.node_w + share * p->chip.node_w) /
+               ((1.0 - share) * d->chip.supply_efficiency + share * p->chip.supply_efficiency);
     k.per_mw = 1e6 * k.per_gpu / r->gpu_w;
     k.per_mw_plug = 1e6 * k.per_gpu / k.plug_w;
     k.joules = r->gpu_w / k.per_gpu;
@@ -355,8 +363,13 @@ static void head(const TwRelease *release, const TwDeploySpec *spec, const TwDep
 {
     const TwParallel *l = &spec->layout;
     char name[32];
-    printf("%s in %s, cache %s, on %g x %d %s\n", spec->model, spec->precision, spec->kv_precision, s->replicas,
-           d->gpus, d->chip.title);
+    printf("%s in %s, cache %s, on %g x %d %s\n", spec->model, spec->precision, spec->kv_precision,
+           s->prefills > 0 ? s->decodes : s->replicas, d->gpus, d->chip.title);
+    const TwDeploy *p = s->prefill ? s->prefill : d;
+    if (s->prefills > 0)
+        printf("prompts on %d x %d %s: tensor parallel %d, attention ranks %d; first token: %s, blocks: %s\n",
+               s->prefills, p->gpus, p->chip.title, p->step->tensor_parallel, p->step->attention_ranks,
+               tw_first_token_names[s->first_token], tw_reserve_names[s->reserve]);
     printf("a replica: tensor parallel %d, attention ranks %d, stages %d, experts over %d; %.1f GB of weights a GPU, "
            "cache for %lld tokens\n",
            l->tensor, l->ranks, l->stages, l->experts, 1e-9 * d->step->weight_bytes,
@@ -406,10 +419,15 @@ static void print_text(const TwDeploy *d, const TwServeSpec *s, const TwServeRes
     print_quantiles("gap between tokens", r->itl_s, 1e3, 3, "ms");
     print_quantiles("end to end", r->e2e_s, 1.0, 3, "s");
     print_quantiles("the same, a token", r->token_s, 1e3, 3, "ms");
-    printf("\n  a window of %.1f s with %lld requests: %.1f in flight on a replica, %lld iterations, %lld preemptions, "
+    printf("\n  a window of %.1f s with %lld requests: %.1f in flight%s, %lld iterations, %lld preemptions, "
            "%.0f %% of the time below full clock\n",
-           r->span_s, (long long)r->requests, r->batch, (long long)r->iterations, (long long)r->preemptions,
-           100.0 * r->clock_capped);
+           r->span_s, (long long)r->requests, r->batch, s->prefills > 0 ? "" : " on a replica",
+           (long long)r->iterations, (long long)r->preemptions, 100.0 * r->clock_capped);
+    if (s->prefills > 0)
+        printf("  KV goes %s, %.4g GB/s of a replica: %.3f ms each after %.3f ms for blocks; in work: prompts "
+               "%.0f %%, decodes %.0f %% of the time\n",
+               r->inside ? "over NVLink" : "through the cards", 1e-9 * r->transfer_bytes_s, 1e3 * r->transfer_s,
+               1e3 * r->held_s, 100.0 * r->prefill_busy, 100.0 * r->decode_busy);
     if (r->rank_wait > 0.0)
         printf("  attention ranks wait %.2f %% of the time for the slowest\n", 100.0 * r->rank_wait);
     bool one_length = s->output.uniform && s->output.low == s->output.high;
@@ -475,11 +493,18 @@ static void print_point(const TwDeploy *d, const TwServeSpec *s, const Point *p)
     tw_json_member(stdout, "tokens_per_decode_step", r->tokens_a_step);
     tw_json_member(stdout, "front_end_share", r->front_share);
     tw_json_member(stdout, "rank_wait_share", r->rank_wait);
+    if (s->prefills > 0) {
+        tw_json_member(stdout, "kv_transfers", (double)r->transfers);
+        tw_json_member(stdout, "kv_transfer_s", r->transfer_s);
+        tw_json_member(stdout, "kv_held_s", r->held_s);
+        tw_json_member(stdout, "prefill_busy_share", r->prefill_busy);
+        tw_json_member(stdout, "decode_busy_share", r->decode_busy);
+    }
     printf(", \"saturated\": %s}", r->saturated ? "true" : "false");
 }
 
-static void print_json(const TwRelease *release, const TwDeploySpec *spec, const TwDeploy *d, const TwServeSpec *s,
-                       const TwLike *like, const Point *points, int count)
+static void print_json(const TwRelease *release, const TwDeploySpec *spec, const TwDeploySpec *front, const TwDeploy *d,
+                       const TwServeSpec *s, const TwLike *like, const Point *points, int count)
 {
     char name[32];
     printf("{\"schema\": \"tokenworks-serve 1\", \"chip\": ");
@@ -490,7 +515,19 @@ static void print_json(const TwRelease *release, const TwDeploySpec *spec, const
     tw_json_text(stdout, spec->precision);
     printf(", \"engine\": ");
     tw_json_text(stdout, tw_release_name(release, name));
-    tw_json_member(stdout, "gpus", d->gpus * s->replicas);
+    const TwServeResult none = {0};
+    tw_json_member(stdout, "gpus", rates_of(d, s, &none).gpus);
+    if (s->prefills > 0) {
+        const TwDeploy *p = s->prefill ? s->prefill : d;
+        tw_json_member(stdout, "replicas", s->decodes);
+        tw_json_member(stdout, "prefill_replicas", s->prefills);
+        printf(", \"prefill_chip\": ");
+        tw_json_text(stdout, s->prefill ? front->chip : spec->chip);
+        tw_json_member(stdout, "prefill_tensor_parallel", p->step->tensor_parallel);
+        tw_json_member(stdout, "prefill_attention_ranks", p->step->attention_ranks);
+        printf(", \"first_token\": \"%s\", \"reserve\": \"%s\"", tw_first_token_names[s->first_token],
+               tw_reserve_names[s->reserve]);
+    }
     tw_json_member(stdout, "tensor_parallel", spec->layout.tensor);
     tw_json_member(stdout, "attention_ranks", spec->layout.ranks);
     tw_json_member(stdout, "pipeline_parallel", spec->layout.stages);
@@ -551,6 +588,11 @@ static bool draw(const TwOptions *o, const TwDeploySpec *spec, const TwDeploy *d
              "%.0f tokens in, %.0f out; %d GPU%s a replica; every point a closed loop, "
              "with so many requests in flight",
              s->input_mean, s->output_mean, d->gpus, d->gpus > 1 ? "s" : "");
+    if (s->prefills > 0)
+        snprintf(subtitle, sizeof subtitle,
+                 "%.0f tokens in, %.0f out; prompts on %d x %d GPUs, decodes on %d x %d, watts of both; closed loops "
+                 "with so many in flight",
+                 s->input_mean, s->output_mean, s->prefills, (s->prefill ? s->prefill : d)->gpus, s->decodes, d->gpus);
     TwPlot plot = {
         .kind = TW_PLOT_LINES,
         .title = title,
@@ -571,7 +613,8 @@ static bool draw(const TwOptions *o, const TwDeploySpec *spec, const TwDeploy *d
 
 static bool sweep(const TwDeploy *d, TwServeSpec *s, Point *points, int *count, TwError *error)
 {
-    double most = s->concurrency > 0.0 ? s->concurrency : 1024.0 * d->step->attention_ranks * s->replicas;
+    int decodes = s->prefills > 0 ? s->decodes : 1;
+    double most = s->concurrency > 0.0 ? s->concurrency : 1024.0 * d->step->attention_ranks * s->replicas * decodes;
     *count = 0;
     for (double c = s->replicas; *count < POINTS && c <= most * (1.0 + 1e-9); c *= 2.0) {
         Point *p = &points[*count];
@@ -645,13 +688,27 @@ static int serve_all(const TwOptions *o, TwDeploySpec *deployed)
         tw_trace_destroy(trace);
         return TW_USAGE;
     }
-    if (tw_cli_fleet_asked(o)) {
+    const bool parted = tw_cli_parted_asked(o);
+    if (tw_cli_fleet_asked(o) && !parted) {
         status = tw_cli_fleet(o, &spec, &deploy, &serve, &engine, &like);
         tw_deploy_destroy(&deploy);
         tw_trace_destroy(trace);
         return status;
     }
-    bool good = true;
+    TwDeploySpec front_spec;
+    TwDeploy front;
+    bool good = true, unlike = false;
+    if (parted) {
+        good = tw_cli_parted(o, &spec, &serve, &front_spec, &unlike, &status) &&
+               (!unlike || tw_cli_deploy(&front, o, &front_spec, &status));
+        if (!good) {
+            tw_deploy_destroy(&deploy);
+            tw_trace_destroy(trace);
+            return status;
+        }
+        if (unlike) serve.prefill = &front;
+        serve.kv_token_bytes = tw_serve_token_bytes(&deploy, spec.kv_precision);
+    }
     if (o->serving[TW_ON_SWEEP]) {
         good = sweep(&deploy, &serve, points, &count, &error);
     } else {
@@ -662,7 +719,7 @@ static int serve_all(const TwOptions *o, TwDeploySpec *deployed)
     for (int i = 0; good && i < count; i++) most_w = fmax(most_w, points[i].result.gpu_w);
     tw_cli_warn_limit(&deploy.chip, most_w);
     if (good && o->json) {
-        print_json(&of.release, &spec, &deploy, &serve, &like, points, count);
+        print_json(&of.release, &spec, &front_spec, &deploy, &serve, &like, points, count);
     } else if (good) {
         head(&of.release, &spec, &deploy, &serve);
         if (o->serving[TW_ON_SWEEP])
@@ -674,6 +731,7 @@ static int serve_all(const TwOptions *o, TwDeploySpec *deployed)
 #if TW_HAS_VIEW
     if (good && o->screenshot) good = draw(o, &spec, &deploy, &serve, points, count, &error);
 #endif
+    if (unlike) tw_deploy_destroy(&front);
     tw_deploy_destroy(&deploy);
     tw_trace_destroy(trace);
     return good ? TW_DONE : tw_cli_fail(&error);

@@ -135,6 +135,67 @@ static bool read_front(const TwOptions *o, const TwDeploySpec *spec, TwDeploySpe
     return true;
 }
 
+// How KV is handed over, of so many replicas for prompts.
+static bool read_hand_over(const TwOptions *o, int64_t prefills, TwServeSpec *serve)
+{
+    int first = (int)serve->first_token, reserve = (int)serve->reserve;
+    if (!tw_cli_word(o, TW_ON_FIRST_TOKEN, "first-token", tw_first_token_names, &first) ||
+        !tw_cli_word(o, TW_ON_RESERVE, "reserve", tw_reserve_names, &reserve))
+        return false;
+    if ((o->serving[TW_ON_FIRST_TOKEN] || o->serving[TW_ON_RESERVE]) && prefills == 0) {
+        fprintf(stderr, "tokenworks: --%s needs --prefill-replicas\n",
+                o->serving[TW_ON_FIRST_TOKEN] ? "first-token" : "reserve");
+        return false;
+    }
+    serve->first_token = (TwFirstToken)first;
+    serve->reserve = (TwReserve)reserve;
+    return true;
+}
+
+bool tw_cli_parted_asked(const TwOptions *o)
+{
+    return o->serving[TW_ON_PROMPTS] && (o->serving[TW_ON_CONCURRENCY] || o->serving[TW_ON_SWEEP]);
+}
+
+bool tw_cli_parted(const TwOptions *o, const TwDeploySpec *spec, TwServeSpec *serve, TwDeploySpec *front, bool *unlike,
+                   int *status)
+{
+    static const char *const of_rates[] = {"router",
+                                           "routers",
+                                           "planner",
+                                           "predictor",
+                                           "plan-every",
+                                           "profile",
+                                           "re-role",
+                                           "ttft-slo",
+                                           "tpot-slo",
+                                           "itl-slo",
+                                           "itl-share",
+                                           "patience",
+                                           "timeout",
+                                           "leave",
+                                           "sessions",
+                                           "signal-period",
+                                           "kv-event-delay",
+                                           "kv-ttl",
+                                           "busy-kv",
+                                           "busy-prompt-tokens",
+                                           "busy-waiting",
+                                           "busy-queue",
+                                           "slow-share",
+                                           "slow-times",
+                                           "for",
+                                           NULL};
+    int64_t prefills;
+    *status = TW_USAGE;
+    if (tw_options_idle(o, "a closed loop over --prefill-replicas", of_rates) ||
+        !tw_cli_whole(o, TW_ON_PROMPTS, "prefill-replicas", 1, 63, 1, &prefills) || !read_hand_over(o, prefills, serve))
+        return false;
+    serve->prefills = (int)prefills, serve->decodes = (int)serve->replicas;
+    serve->replicas = 1.0;    // all of them are simulated
+    return read_front(o, spec, front, unlike, status);
+}
+
 static bool read_fleet(const TwOptions *o, TwServeSpec *serve, TwFleetSpec *f)
 {
     static const char *const of_one[] = {"requests", "prompts", NULL};
@@ -148,18 +209,8 @@ static bool read_fleet(const TwOptions *o, TwServeSpec *serve, TwFleetSpec *f)
         !tw_cli_real(o, TW_ON_ITL_SLO, "itl-slo", 1e-6, 1e6, 0.0, &f->itl_slo_s) ||
         !tw_cli_real(o, TW_ON_ITL_SHARE, "itl-share", 0.0, 1.0, 0.99, &f->itl_share))
         return false;
-    int first = (int)serve->first_token, reserve = (int)serve->reserve, predictor = TW_PREDICT_HOLT,
-        router = tw_word_place("least_loaded", tw_router_names);
-    if (!tw_cli_word(o, TW_ON_FIRST_TOKEN, "first-token", tw_first_token_names, &first) ||
-        !tw_cli_word(o, TW_ON_RESERVE, "reserve", tw_reserve_names, &reserve))
-        return false;
-    if ((o->serving[TW_ON_FIRST_TOKEN] || o->serving[TW_ON_RESERVE]) && prefills == 0) {
-        fprintf(stderr, "tokenworks: --%s needs --prefill-replicas\n",
-                o->serving[TW_ON_FIRST_TOKEN] ? "first-token" : "reserve");
-        return false;
-    }
-    serve->first_token = (TwFirstToken)first;
-    serve->reserve = (TwReserve)reserve;
+    int predictor = TW_PREDICT_HOLT, router = tw_word_place("least_loaded", tw_router_names);
+    if (!read_hand_over(o, prefills, serve)) return false;
     if (!tw_cli_word(o, TW_ON_ROUTER, "router", tw_router_names, &router) ||
         !tw_cli_word(o, TW_ON_PREDICTOR, "predictor", tw_predictor_names, &predictor))
         return false;
@@ -169,7 +220,8 @@ static bool read_fleet(const TwOptions *o, TwServeSpec *serve, TwFleetSpec *f)
         fprintf(
             stderr,
             "tokenworks: replicas by themselves (--router, --routers, --planner, --prefill-replicas, --profile, --for, "
-            "limits, --patience, --timeout, --leave) need --rate or --trace\n");
+            "limits, --patience, --timeout, --leave) need --rate or --trace; --prefill-replicas alone also takes "
+            "--concurrency or --sweep\n");
         return false;
     }
     f->planned = o->serving[TW_ON_PLANNER] != NULL;

@@ -254,6 +254,7 @@ static void set_sglang(const TwRelease *r, const TwServed *s, TwEngineDefaults *
     d->front_end = "sglang";
     d->first_token = TW_FIRST_RELAYED;
     d->reserve = TW_RESERVE_GENERATION_FIRST, d->reserved_tokens = 512;
+    d->kv_chunks = true;    // send_kv_chunk of disaggregation/prefill.py
 }
 
 // TensorRT's compiler fuses what is fp8, its plugins nvfp4 behind norms and attention (norm_quant_fusion,

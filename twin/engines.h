@@ -77,6 +77,7 @@ typedef struct TwEngineDefaults {
     TwFirstToken first_token;    // of prompts computed apart
     TwReserve reserve;
     int reserved_tokens;
+    bool kv_chunks;    // KV leaves chunk by chunk, not layer by layer
 } TwEngineDefaults;
 
 TwEngineDefaults tw_engine_defaults(const TwRelease *release, const TwServed *served);

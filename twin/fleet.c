@@ -1,10 +1,11 @@
 #include "twin/fleet.h"
 #include "twin/fleet_log.h"
+#include "twin/parted.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { BLOCK = 16, HOLD_S = 480 };    // of KV that waits: VLLM_NIXL_ABORT_REQUEST_TIMEOUT
+enum { BLOCK = 16 };
 // as operations.restart of a facility has them unless told otherwise
 static const double load_bytes_s = 2e9, warmup_s = 60.0;
 
@@ -21,9 +22,8 @@ typedef struct Fleet {
     int count, gpus;
     bool *prefill;               // [replica]
     uint8_t *down, *closed;      // [replica]
-    TwReplicaLink *link;         // [replica] where both kinds have unlike cards; NULL: all have one
+    TwReplicaLink *link;         // [replica] NULL: no KV is handed over
     double rest_j, serving_s;    // summed
-    TwConfig *fabric[2];
 } Fleet;
 
 static const TwDeploy *deploy_of(const Fleet *f, int replica)
@@ -38,8 +38,6 @@ static void fleet_free(Fleet *f)
     tw_fleet_log_destroy(f->log);
     if (f->traffic) tw_traffic_destroy(f->traffic);
     if (f->block) tw_block_destroy(f->block);
-    for (int k = 0; k < 2; k++)
-        if (f->fabric[k]) tw_config_destroy(f->fabric[k]);
     tw_arena_destroy(f->arena);
 }
 
@@ -85,36 +83,6 @@ static void deal(Fleet *f, int cells, int *cell)
             }
         }
     }
-}
-
-// What the cards of a replica send, through the fabric that its chip is joined by.
-static bool card_of(const TwDeploy *deploy, TwConfig **config, double *bytes_s, double *latency_s, TwError *error)
-{
-    TwFabricRow fabric;
-    if (!tw_load_part(&tw_fabric_kind, deploy->chip.fabric, &fabric, config, error)) return false;
-    *bytes_s = fabric.send_efficiency * fabric.port_bytes_s * (double)fabric.planes * deploy->gpus;
-    *latency_s = fabric.send_s;
-    return true;
-}
-
-// Both ends of a transfer: unlike cards have links of their own, and it goes at the slower one.
-static bool find_link(Fleet *f, double *bytes_s, double *latency_s, TwError *error)
-{
-    double rate[2], latency[2];
-    if (!card_of(f->deploy, &f->fabric[0], &rate[0], &latency[0], error)) return false;
-    *bytes_s = rate[0], *latency_s = latency[0];
-    if (f->prefill_deploy == f->deploy) return true;
-    if (!card_of(f->prefill_deploy, &f->fabric[1], &rate[1], &latency[1], error)) return false;
-    *bytes_s = fmin(rate[0], rate[1]), *latency_s = fmax(latency[0], latency[1]);
-    f->link = TW_TAKE(f->arena, f->count, TwReplicaLink);
-    for (int i = 0; i < f->count; i++) {
-        f->link[i] = (TwReplicaLink){.tier_bytes_s = {INFINITY, INFINITY}, .congestion = 1.0};
-        for (int reach = 0; reach < TW_REACHES; reach++) {
-            f->link[i].out_bytes_s[reach] = f->link[i].in_bytes_s[reach] = rate[f->prefill[i]];
-            f->link[i].latency_s[reach] = *latency_s;
-        }
-    }
-    return true;
 }
 
 static bool make_workload(Fleet *f, TwFleetResult *result, TwError *error)
@@ -167,30 +135,15 @@ static bool make_workload(Fleet *f, TwFleetResult *result, TwError *error)
                        .seed = s->seed,
                        .source = s->log ? &logged : NULL,
                        .engine = &engine};
-    const TwStepModel *prompts = f->prefill_deploy->step;
-    TwEngineSpec ranked = tw_serve_engine(f->prefill_deploy, s);
-    TwEngineSpec front = {.step = &prompts->source,
-                          .max_tokens = s->max_tokens * (f->prefill_deploy->gpus / prompts->tensor_parallel),
-                          .max_sequences = 64,
-                          .kv_blocks = s->kv_blocks > 0 ? s->kv_blocks : prompts->kv_blocks_16,
-                          .ranks = ranked.ranks,
-                          .front_end = engine.front_end,
-                          .rank_router = ranked.rank_router,
-                          .prefix_cache = engine.prefix_cache};
+    TwEngineSpec front;
     if (spec->prefills > 0) {
-        engine.reserved_tokens = s->reserved_tokens;
-        front.tier_count = engine.tier_count, front.tiers = tiers;    // of who computes prompts (twin/plant_pools.c)
-        engine.tier_count = 0;
-        pool.hand_over = (TwHandOver){.engine = &front,
-                                      .replica_prefill = f->prefill,
-                                      .bytes_per_token = spec->kv_token_bytes,
-                                      .layers = (int)f->deploy->model.layers,
-                                      .first_token = s->first_token,
-                                      .reserve = s->reserve,
-                                      .hold_s = HOLD_S,
-                                      .re_role = spec->re_role};
-        if (!find_link(f, &pool.hand_over.bytes_s, &pool.hand_over.latency_s, error)) return false;
-        result->transfer_bytes_s = pool.hand_over.bytes_s;
+        const TwParted apart = {f->deploy, f->prefill_deploy, f->count, f->prefill};
+        TwPartedLinks links;
+        if (!tw_parted_links(&apart, f->arena, &links, error)) return false;
+        pool.hand_over = tw_parted_hand_over(&apart, s, &links, spec->kv_token_bytes, &engine, &front);
+        pool.hand_over.re_role = spec->re_role;
+        f->link = links.link;
+        result->transfer_bytes_s = links.bytes_s;
     }
     TwErrors *errors = tw_errors_create();
     const TwWorkloadSpec workload = {.rack_count = 1,

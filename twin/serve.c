@@ -3,6 +3,7 @@
 #include "models/workload/workload.h"
 #include "sim/order.h"
 #include "sim/random.h"
+#include "twin/parted.h"
 #include "twin/serve_log.h"
 
 #include <assert.h>
@@ -145,6 +146,10 @@ typedef struct Run {
     Source source;
     TwContentList list;    // ids of a trace
     double cap_w;
+    TwArena *arena;         // where prompts are computed apart
+    TwReplicaLink *link;    // so; else NULL
+    double transfer_bytes_s;
+    bool inside;
 } Run;
 
 static void run_free(Run *run)
@@ -154,6 +159,42 @@ static void run_free(Run *run)
     free(run->live.due);
     free(run->live.ended);
     free(run->live.told);
+    if (run->arena) tw_arena_destroy(run->arena);
+}
+
+// Replicas that are simulated, and their GPUs.
+static int simulated(const TwServeSpec *spec) { return spec->prefills > 0 ? spec->prefills + spec->decodes : 1; }
+
+static int gpus_of(const TwDeploy *deploy, const TwServeSpec *spec)
+{
+    int prompts = (spec->prefill ? spec->prefill : deploy)->gpus;
+    return spec->prefills > 0 ? spec->prefills * prompts + spec->decodes * deploy->gpus : deploy->gpus;
+}
+
+// Some replicas, the first ones, compute prompts for the others, all behind one router.
+static bool part_prompts(Run *run, const TwDeploy *deploy, const TwServeSpec *spec, TwEngineSpec *engine,
+                         TwEngineSpec *front, TwPoolSpec *pool, TwError *error)
+{
+    int count = simulated(spec);
+    if (count > 64)
+        return tw_fail(error, TW_BAD_INPUT,
+                       "%d replicas for prompts and %d others behind one router: expected at most 64 in all",
+                       spec->prefills, spec->decodes);
+    run->arena = tw_arena_create();
+    bool *is_prefill = TW_TAKE(run->arena, count, bool);
+    int *zero = TW_TAKE(run->arena, count, int);
+    for (int i = 0; i < spec->prefills; i++) is_prefill[i] = true;
+    const TwParted apart = {deploy, spec->prefill ? spec->prefill : deploy, count, is_prefill};
+    TwPartedLinks links;
+    if (!tw_parted_links(&apart, run->arena, &links, error)) return false;
+    // room for the whole answer, request by request
+    if (spec->admission == TW_ADMIT_WHOLE) engine->policy = TW_TRTLLM;
+    pool->hand_over = tw_parted_hand_over(&apart, spec, &links, spec->kv_token_bytes, engine, front);
+    pool->replica_count = count, pool->replica_rack = pool->replica_cell = zero;
+    pool->gpus = deploy->gpus, pool->prefill_gpus = apart.prefill->gpus;
+    run->link = links.link;
+    run->transfer_bytes_s = links.bytes_s, run->inside = links.inside;
+    return true;
 }
 
 static int64_t requests_of(const TwServeSpec *spec, int sequences)
@@ -198,7 +239,7 @@ TwEngineSpec tw_serve_engine(const TwDeploy *deploy, const TwServeSpec *spec)
 static bool run_create(Run *run, const TwDeploy *deploy, const TwServeSpec *spec, int64_t blocks, int sequences,
                        TwError *error)
 {
-    *run = (Run){.cap_w = spec->cap_w > 0.0 ? spec->cap_w * deploy->gpus : INFINITY};
+    *run = (Run){.cap_w = spec->cap_w > 0.0 ? spec->cap_w * gpus_of(deploy, spec) : INFINITY};
     int64_t total = requests_of(spec, sequences);
     int64_t context = spec->context_tokens > 0 ? spec->context_tokens : deploy->model.positions;
     run->live =
@@ -241,6 +282,8 @@ static bool run_create(Run *run, const TwDeploy *deploy, const TwServeSpec *spec
                        .seed = spec->seed,
                        .source = &source,
                        .engine = &engine};
+    TwEngineSpec front;
+    if (spec->prefills > 0 && !part_prompts(run, deploy, spec, &engine, &front, &pool, error)) return false;
     TwErrors *errors = tw_errors_create();
     const TwWorkloadSpec workload = {.rack_count = 1, .pool_count = 1, .pools = &pool, .threads = 1};
     bool good = tw_workload_create(&run->workload, &workload, &run->layout, errors);
@@ -261,7 +304,7 @@ static void run_to(Run *run, int64_t from_ns, int64_t to_ns)
 {
     double clock = 1.0, joules, watts, tokens, kv;
     bool on = true;
-    const TwWorkloadIn in = {&clock, &run->cap_w, &on, NULL, NULL, NULL};
+    const TwWorkloadIn in = {&clock, &run->cap_w, &on, NULL, NULL, run->link};
     TwWorkloadOut out = {&joules, &watts, &tokens, &kv};
     tw_workload_advance(run->workload, run->block, &in, from_ns, to_ns, &out);
 }
@@ -422,7 +465,7 @@ bool tw_serve(const TwDeploy *deploy, const TwServeSpec *spec, TwServeResult *re
     if (spec->kv_share > 0.0) blocks = (int64_t)((double)blocks * spec->kv_share);
     int64_t sequences = (int64_t)spec->max_sequences * deploy->step->attention_ranks;
     double whole = spec->input_mean + spec->output_mean;
-    if (spec->admission == TW_ADMIT_WHOLE && tw_serve_engine(deploy, spec).ranks == 1) {
+    if (spec->admission == TW_ADMIT_WHOLE && tw_serve_engine(deploy, spec).ranks == 1 && spec->prefills == 0) {
         double states = ceil(deploy->step->source.state_tokens / 16.0);
         int64_t fit = (int64_t)((double)blocks / (ceil(whole / 16.0) + states));
         if (fit < sequences) sequences = fit;
@@ -498,8 +541,8 @@ bool tw_serve(const TwDeploy *deploy, const TwServeSpec *spec, TwServeResult *re
         result->output_s = (double)(after.output_tokens_done - before.output_tokens_done) * scale;
         result->input_s = (double)(after.input_tokens_done - before.input_tokens_done) * scale;
     }
-    result->gpu_w = (after.device_j - before.device_j) / result->span_s / deploy->gpus;
-    result->front_share = (after.front_s - before.front_s) / result->span_s;
+    result->gpu_w = (after.device_j - before.device_j) / result->span_s / gpus_of(deploy, spec);
+    result->front_share = (after.front_s - before.front_s) / result->span_s / simulated(spec);
     result->iterations = after.iterations - before.iterations;
     result->preemptions = after.preemptions - before.preemptions;
     double looked_up = (double)(after.prompt_tokens_looked_up - before.prompt_tokens_looked_up);
@@ -513,6 +556,16 @@ bool tw_serve(const TwDeploy *deploy, const TwServeSpec *spec, TwServeResult *re
     // a difference of sums
     result->rank_wait = busy > 0.0 ? fmax((after.rank_wait_s - before.rank_wait_s) / busy, 0.0) : 0.0;
     result->clock_capped = busy > 0.0 ? (after.capped_s - before.capped_s) / busy : 0.0;
+    if (spec->prefills > 0) {
+        double handed = (double)(after.transfers - before.transfers), held = (double)(after.reserved - before.reserved);
+        double prompts = after.prefill_busy_s - before.prefill_busy_s;
+        result->transfers = after.transfers - before.transfers;
+        result->transfer_s = handed > 0.0 ? (after.transfer_s - before.transfer_s) / handed : 0.0;
+        result->held_s = held > 0.0 ? (after.held_s - before.held_s) / held : 0.0;
+        result->transfer_bytes_s = run.transfer_bytes_s, result->inside = run.inside;
+        result->prefill_busy = prompts / result->span_s / spec->prefills;
+        result->decode_busy = (busy - prompts) / result->span_s / spec->decodes;
+    }
     run_free(&run);
     return true;
 }

@@ -43,9 +43,15 @@ typedef struct TwServeSpec {
     int64_t steady;
     int64_t distinct;    // prompts, sent over and over in this order; 0: every request has its own; not of a trace
     uint64_t seed;
-    TwFirstToken first_token;    // where prompts are computed apart
+    // replicas that compute prompts for others, and these: all are simulated, and stand for `replicas` such groups; 0:
+    // none do. What follows is of such
+    int prefills, decodes;
+    const struct TwDeploy *prefill;    // of the former; NULL: as of the others
+    double kv_token_bytes;             // of all GPUs of a replica
+    TwFirstToken first_token;
     TwReserve reserve;
     int reserved_tokens;
+    bool kv_chunks;     // KV leaves chunk by chunk, not layer by layer
     const char *log;    // file of one row for each request of the replica; NULL: none
 } TwServeSpec;
 
@@ -72,6 +78,11 @@ typedef struct TwServeResult {
     bool saturated;                     // open: arrivals outran the replica
     int64_t kv_blocks;
     int sequences;    // most at once, as reserved
+    // where prompts are computed apart: KV handed over, and means of its wait for blocks and of its way; shares of the
+    // time that either kind is in work
+    int64_t transfers;
+    double held_s, transfer_s, transfer_bytes_s, prefill_busy, decode_busy;
+    bool inside;    // all lie in one NVLink domain
 } TwServeResult;
 
 // False: a request cannot fit the cache, or no request ended.

@@ -421,8 +421,8 @@ static bool set_apart(TwThroughputRow *row, const TwRowCells *c)
     s->concurrency = row->concurrency;
     s->whole = !isnan(requests);
     if (s->whole) s->requests = (int64_t)requests;    // over all replicas
-    row->prompt_replicas = prompts;
-    row->decodes = true;
+    s->prefills = (int)prompts, s->decodes = (int)(s->replicas - prompts);
+    s->replicas = 1.0;    // all of them are simulated
     return true;
 }
 

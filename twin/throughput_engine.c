@@ -523,6 +523,9 @@ void tw_throughput_set_engine(TwThroughputRow *row, const TwRowCells *c, TwRowEn
     if (strcmp(row->mode, "static_batch") == 0 && row->serve.requests > d->max_sequences)
         d->max_sequences = (int)row->serve.requests;
     s->max_tokens = d->max_tokens, s->max_sequences = d->max_sequences;
+    s->first_token = defaults.first_token;
+    s->reserve = defaults.reserve, s->reserved_tokens = defaults.reserved_tokens;
+    s->kv_chunks = defaults.kv_chunks;
     if (!row->decodes) return;
     // one prompt over and over, found in the cache: what is left of it is its last block
     if (!s->engine) row->engine_spec.policy = defaults.policy;
@@ -567,7 +570,7 @@ bool tw_throughput_set_drafts(TwThroughputRow *row, const char *given, double to
     }
     row->serve.engine = &row->engine_spec;
     // which policy makes up batches of decodes alone does not matter, and SGLang's is not modelled with drafts
-    if (row->decodes) row->engine_spec.policy = TW_VLLM_V1;
+    if (row->decodes || row->serve.prefills > 0) row->engine_spec.policy = TW_VLLM_V1;
     if (!told) assume(row, "%g tokens a step", mtp_tokens[drafts]);
     return true;
 }

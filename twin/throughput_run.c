@@ -1,5 +1,5 @@
 // Simulates the rows of a throughput table: one step model for all rows that share it, rows over all cores.
-#include "twin/validate_throughput.h"
+#include "twin/throughput_inner.h"
 
 #include <math.h>
 #include <omp.h>
@@ -59,64 +59,6 @@ static int by_deploy(const void *left, const void *right)
     return c;
 }
 
-// One of two kinds of replicas: requests a second with so many in flight over all of them, drawn out between whole
-// numbers in each.
-typedef struct Stage {
-    TwServeSpec spec;
-    double low;    // in each replica, of the results; -1: none yet
-    TwServeResult below, above;
-    double requests_s;
-} Stage;
-
-static bool stage(const TwDeploy *deploy, Stage *s, double flight, TwError *error)
-{
-    double each = flight / s->spec.replicas, low = floor(each);
-    if (low != s->low) {
-        s->below = s->above = (TwServeResult){0};
-        s->spec.concurrency = low * s->spec.replicas;
-        if (low >= 1.0 && !tw_serve(deploy, &s->spec, &s->below, error)) return false;
-        s->spec.concurrency = (low + 1.0) * s->spec.replicas;
-        if (!tw_serve(deploy, &s->spec, &s->above, error)) return false;
-        s->low = low;
-    }
-    s->requests_s = s->below.requests_s + (each - low) * (s->above.requests_s - s->below.requests_s);
-    return true;
-}
-
-// A closed loop over replicas that compute prompts and others that decode: in flight at each so many that both do as
-// many requests a second, all the time. Queues are in it by their means; KV is there at once.
-static bool serve_apart(TwThroughputRow *row, const TwDeploy *deploy, TwError *error)
-{
-    Stage decode = {.spec = row->serve, .low = -1.0}, prompts = {.spec = row->serve, .low = -1.0};
-    TwEngineSpec plain = row->engine_spec;
-    plain.prefix_cache = false;
-    prompts.spec.replicas = row->prompt_replicas;
-    prompts.spec.engine = &plain;
-    prompts.spec.requests = prompts.spec.distinct = 0, prompts.spec.whole = false;
-    prompts.spec.output_mean = 1.0;
-    tw_lengths_uniform(&prompts.spec.output, 1.0, 1.0);
-    decode.spec.replicas = row->serve.replicas - row->prompt_replicas;
-    decode.spec.requests = (int64_t)ceil((double)row->serve.requests / decode.spec.replicas);
-    double least = 0.0, most = row->concurrency, at = 0.0;
-    for (int k = 0; k < 40; k++) {
-        at = 0.5 * (least + most);
-        if (!stage(deploy, &prompts, at, error) || !stage(deploy, &decode, row->concurrency - at, error)) return false;
-        if (fabs(prompts.requests_s - decode.requests_s) < 1e-3 * decode.requests_s) break;
-        if (prompts.requests_s < decode.requests_s)
-            least = at;
-        else
-            most = at;
-    }
-    TwServeResult *r = &row->result;
-    *r = decode.above;
-    r->requests_s = fmin(prompts.requests_s, decode.requests_s);
-    r->output_s = r->requests_s * row->serve.output_mean, r->input_s = r->requests_s * row->serve.input_mean;
-    for (int k = 0; k < 4; k++) r->ttft_s[k] = k == 0 ? at / r->requests_s : NAN;
-    r->gpu_w =
-        (decode.above.gpu_w * decode.spec.replicas + prompts.above.gpu_w * prompts.spec.replicas) / row->serve.replicas;
-    return true;
-}
-
 static void predict(TwThroughputRow *row, const TwDeploy *deploy)
 {
     TwError error;
@@ -127,13 +69,16 @@ static void predict(TwThroughputRow *row, const TwDeploy *deploy)
         row->serve.distinct = 1;
         tw_lengths_uniform(&row->serve.input, row->serve.input_mean, row->serve.input_mean);
     }
-    bool good = row->prompt_replicas > 0.0 ? serve_apart(row, deploy, &error)
-                                           : tw_serve(deploy, &row->serve, &row->result, &error);
-    if (!good) {
+    row->serve.kv_token_bytes = tw_serve_token_bytes(deploy, row->deploy.kv_precision);
+    if (!tw_serve(deploy, &row->serve, &row->result, &error)) {
         snprintf(row->reason, sizeof row->reason, "%.190s", error.text);
         return;
     }
     const TwServeResult *r = &row->result;
+    static const char *const first[] = {"of who computes the prompt", "with it", "of who decodes"};
+    if (row->serve.prefills > 0)
+        assume(row, "KV %s, first token %s", r->inside ? "over NVLink" : "through the cards",
+               first[row->serve.first_token]);
     row->predicted_s = r->output_s;
     if (strcmp(row->tokens, "total") == 0) row->predicted_s = r->output_s + r->input_s;
     if (strcmp(row->tokens, "input") == 0) row->predicted_s = r->input_s;

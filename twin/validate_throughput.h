@@ -17,8 +17,7 @@ typedef struct TwThroughputRow {
     TwDeploySpec deploy;
     TwServeSpec serve;
     TwEngineSpec engine_spec;    // what serve names, where the engine has settings of its own
-    bool decodes;                // no prompts: computed by other replicas, or not counted
-    double prompt_replicas;      // of the replicas of `serve`, for prompts alone
+    bool decodes;                // no prompts: they are not counted
     bool decode_rate;            // the published rate is batch over time per output token
     bool from_means;             // it is worked out of the mean latencies of a run
     bool wall;                   // power at the plug of a node

@@ -259,15 +259,21 @@ static void withdraw(Work *w, const Move *move, bool lost, int64_t now_ns)
 
 // --- hand-overs and losses ------------------------------------------------------------------------------------------
 
-// Layers go as they are done: all but the last may have gone during the last chunk.
-static void leave_early(Work *w, Move *move)
+// Layers go as they are done: all but the last may have gone during the last chunk, of chunk tokens. Or chunks do: all
+// but the last may have.
+static void leave_early(Work *w, Move *move, int32_t chunk)
 {
-    const int layers = w->pool->hand_over.layers;
-    if (layers < 2) return;
+    const TwHandOver *h = &w->pool->hand_over;
+    if (h->layers < 2) return;
     const TwReplica *r = replica_at(w, move->from);
     double chunk_s = (double)(r->span.next - r->span.grow) / TW_UNITS_PER_NS * 1e-9;
     double fair = tw_wire_fair(moves_of(w), w->state->moves, links_now(w), move->from, move->to, (TwReach)move->reach);
-    move->left -= fmin(move->left, fair * chunk_s) * (1.0 - 1.0 / layers);
+    if (h->chunks)
+        move->left -=
+            fmin(fmax(move->left - h->bytes_per_token * (chunk + w->pool->prefill.spec.step->state_sent_tokens), 0.0),
+                 fair * chunk_s);
+    else
+        move->left -= fmin(move->left, fair * chunk_s) * (1.0 - 1.0 / h->layers);
 }
 
 // A prompt is computed: its KV goes to a decode replica over the links of both.
@@ -309,7 +315,7 @@ void tw_moves_handed(void *context, uint32_t row, const TwRow *at, const TwCold 
             made->rate = 0.0;
             set_out(w, made, made->there, now_ns);
             made->wire = false;    // not beside itself
-            leave_early(w, made);
+            leave_early(w, made, at->chunk);
             made->wire = true;
             share_wire(w, now_ns);
             return;
@@ -340,7 +346,7 @@ void tw_moves_handed(void *context, uint32_t row, const TwRow *at, const TwCold 
                                tw_runs(&move.request.content, pool->engine.spec.list, 1, at->input, 0))
                 << pool->engine.prefix.shift;
     set_out(w, &move, there, now_ns);
-    leave_early(w, &move);
+    leave_early(w, &move, at->chunk);
     bool room = tw_moves_add(w, &move);
     assert(room);    // one for each row that prompts are computed in
     (void)room;

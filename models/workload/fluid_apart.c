@@ -41,11 +41,14 @@ static double one_transfer(const TwFluidWork *w, int from, const int *to, const 
 // What leaves while the last chunk is computed.
 static double early_bytes(const TwFluidWork *w, int from, double bytes_s, double bytes)
 {
-    int layers = w->pool->hand_over.layers;
+    const TwHandOver *h = &w->pool->hand_over;
     const double *value = w->flow[from].value;
-    if (layers < 2 || !(value[TW_FLUID_ITERATIONS] > 0.0)) return 0.0;
+    if (h->layers < 2 || !(value[TW_FLUID_ITERATIONS] > 0.0)) return 0.0;
     double chunk_s = value[TW_FLUID_BUSY] / value[TW_FLUID_ITERATIONS];
-    return fmin(bytes, bytes_s * chunk_s) * (1.0 - 1.0 / layers);
+    // of a prompt beyond the budget
+    if (h->chunks)
+        return fmin(fmax(bytes - h->bytes_per_token * w->pool->prefill.spec.max_tokens, 0.0), bytes_s * chunk_s);
+    return fmin(bytes, bytes_s * chunk_s) * (1.0 - 1.0 / h->layers);
 }
 
 static void make_wire(const TwFluidWork *w, double input, const int *to, const double *share, int many, Wire *wire)

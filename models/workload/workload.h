@@ -34,6 +34,7 @@ typedef struct TwHandOver {
     double bytes_s, latency_s;            // of the link of a replica, each way, where no TwReplicaLink says else
     const int *domain, *group;            // [replica] NVLink domain and leaf group, or NULL: how far two are apart
     int layers;                           // > 1: layers leave as they are done
+    bool chunks;                          // chunks of a prompt do instead, each when all its layers are done
     int local_tokens;                     // a prompt with fewer left to compute is computed where it is decoded
     int queue_max;                        // so is one that finds so many waiting; 0: no bound
     TwFirstToken first_token;             // who makes it, and when clients have it

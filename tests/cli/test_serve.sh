@@ -347,6 +347,31 @@ assert 3 < narrow["kv_transfer_s"] / like["kv_transfer_s"] < 4.2, (narrow["kv_tr
 assert narrow["ttft_s"]["p50"] > 1.5 * like["ttft_s"]["p50"]
 END
 expect 2 "need --prefill-replicas" $fleet --prefill-tp 2
+# a closed loop over both kinds, and its frontier: in work and in watts both count
+loop="$TOKENWORKS serve --chip h200 --model llama-3.1-8b --isl 2000 --osl 50 --length-range 0.8"
+expect 0 "prompts on 2 x 1 H200" $loop --replicas 2 --prefill-replicas 2 --concurrency 30
+expect 0 "KV goes over NVLink" $loop --prefill-replicas 2 --concurrency 30
+expect 0 "KV goes through the cards" $loop --tp 8 --prefill-replicas 1 --prefill-tp 1 --concurrency 30
+expect 0 "" $loop --replicas 2 --prefill-replicas 2 --sweep --concurrency 64 --json
+cp out.txt parted.json
+expect 0 "" $loop --replicas 2 --prefill-replicas 2 --prefill-chip h100 --prefill-tp 2 --concurrency 64 --json
+cp out.txt unlike.json
+python3 - <<'END' || fail "a closed loop over --prefill-replicas"
+import json
+o, u = json.load(open("parted.json")), json.load(open("unlike.json"))
+assert o["gpus"] == 4 and o["replicas"] == o["prefill_replicas"] == 2 and len(o["points"]) == 7, o
+for p in o["points"]:
+    assert abs(p["requests_per_s"] * p["e2e_s"]["mean"] / p["concurrency"] - 1) < 0.15, p
+    assert 0 < p["prefill_busy_share"] < 1.001 and 0 < p["decode_busy_share"] < 1.001, p
+    assert abs(p["output_tokens_per_s_per_gpu"] * 4 / p["output_tokens_per_s"] - 1) < 1e-9
+    assert p["kv_transfer_s"] > 0
+watts = [p["gpu_w"] for p in o["points"]]
+assert watts[0] < watts[-1] and u["gpus"] == 6 and u["prefill_chip"] == "h100_sxm", (watts, u)
+END
+expect 2 "--router does nothing with a closed loop over --prefill-replicas" $loop --prefill-replicas 2 --concurrency 30 --router random
+expect 2 "expected a number from 1 to 63" $loop --prefill-replicas 64 --concurrency 30
+expect 3 "expected at most 64 in all" $loop --prefill-replicas 60 --replicas 10 --concurrency 30
+expect 2 "also takes --concurrency or --sweep" $loop --prefill-replicas 2
 expect 2 "the same chips and layout" $fleet --planner --prefill-replicas 2 --prefill-tp 2 --re-role
 expect 3 "tensor_parallel = 3 does not divide" $fleet --prefill-replicas 2 --prefill-tp 3
 expect 3 'unknown accelerator "b20"' $fleet --prefill-replicas 2 --prefill-chip b20
