@@ -683,8 +683,7 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
             "%lld tokens are more than the longest context of the model, %lld: requests between are simulated as "
             "if it took them",
             (long long)d.own.row.context_tokens, (long long)d.model.positions);
-    double kv_bytes = strcmp(d.own.row.kv_precision, "fp8") == 0 ? 1.0 : 2.0;
-    double token_bytes = tw_model_kv_elements(&d.model, 1) * kv_bytes;
+    double token_bytes = tw_model_kv_bytes(&d.model, 1, strcmp(d.own.row.kv_precision, "fp8") == 0);
     TwEngineSpec *engine = make_engine(&d, token_bytes, spec);
     if (!engine) return false;
     spec->engine = engine;

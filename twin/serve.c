@@ -216,7 +216,7 @@ static int64_t requests_of(const TwServeSpec *spec, int sequences)
 
 double tw_serve_token_bytes(const TwDeploy *deploy, const char *kv_precision)
 {
-    return tw_model_kv_elements(&deploy->model, 1) * (strcmp(kv_precision, "fp8") == 0 ? 1.0 : 2.0);
+    return tw_model_kv_bytes(&deploy->model, 1, strcmp(kv_precision, "fp8") == 0);
 }
 
 TwEngineSpec tw_serve_engine(const TwDeploy *deploy, const TwServeSpec *spec)

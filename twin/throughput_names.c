@@ -76,13 +76,23 @@ void tw_throughput_model(const char *given, char *part, size_t size)
                                         "-bf16",     "-v0.1", "-awq", "-gptq", "-w4a16", "-thinking",
                                         "-0905",     "-v0.3", "-it",  "-2501"};
     static const char *const same[][2] = {
-        {"deepseek-r1", "deepseek-v3"},   {"deepseek-v3-0324", "deepseek-v3"},
-        {"deepseek-v3.1", "deepseek-v3"}, {"llama-3.3-70b", "llama-3.1-70b"},
-        {"glm-4.6", "glm-4.5"},           {"glm-4.7", "glm-4.5"},
-        {"minimax-m2.1", "minimax-m2"},   {"qwq-32b", "qwen2.5-32b"},
-        {"minimax-m2.5", "minimax-m2"},   {"minimax-m2.7", "minimax-m2"},
-        {"kimi-k2.5", "kimi-k2"},         {"kimi-k2.6", "kimi-k2"},
+        {"deepseek-r1", "deepseek-v3"},
+        {"deepseek-v3-0324", "deepseek-v3"},
+        {"deepseek-v3.1", "deepseek-v3"},
+        {"llama-3.3-70b", "llama-3.1-70b"},
+        {"glm-4.6", "glm-4.5"},
+        {"glm-4.7", "glm-4.5"},
+        {"minimax-m2.1", "minimax-m2"},
+        {"qwq-32b", "qwen2.5-32b"},
+        {"minimax-m2.5", "minimax-m2"},
+        {"minimax-m2.7", "minimax-m2"},
+        {"kimi-k2.5", "kimi-k2"},
+        {"kimi-k2.6", "kimi-k2"},
         {"glm-4.5v", "glm-4.5-air"},
+        {"deepseek-v3.2-exp", "deepseek-v3.2"},
+        {"glm-5.1", "glm-5"},
+        {"deepseek-v3.2-speciale", "deepseek-v3.2"},
+        {"glm-5.3", "glm-5.2"},
     };
     const char *slash = strrchr(given, '/');
     char text[96];

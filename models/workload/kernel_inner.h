@@ -127,8 +127,10 @@ static inline bool any_outside(const double outside[3])
 
 static inline double sigma_of(TwKernelOp op, TwEvidence evidence, double t_s, double m, bool outside)
 {
-    static const double inside[TW_KERNEL_OPS] = {0.04, 0.04, 0.03, 0.04, 0.04, 0.15, 0.30, 0.10, 0.15};
-    static const double carried[TW_KERNEL_OPS] = {0.20, 0.10, 0.30, 0.10, 0.30, 0.40, 0.30, 0.20, 0.30};
+    static const double inside[TW_KERNEL_OPS] = {0.04, 0.04, 0.03, 0.04, 0.04, 0.15,
+                                                 0.30, 0.10, 0.15, 0.10, 0.20, 0.10};
+    static const double carried[TW_KERNEL_OPS] = {0.20, 0.10, 0.30, 0.10, 0.30, 0.40,
+                                                  0.30, 0.20, 0.30, 0.20, 0.40, 0.30};
     double sigma;
     if (evidence == TW_MEASURED)
         sigma = inside[op];
@@ -199,3 +201,8 @@ static inline double marlin_u(const TwKernelModel *model)
 // kernel_experts.c: tables of experts beside the fit; their kernels.
 bool tw_kernel_read_experts(TwKernelModel *model, const char *folder, TwError *error);
 TwKernelCost tw_kernel_experts(const TwKernelModel *model, const TwKernelShape *shape);
+
+// kernel_sparse.c: the indexer of sparse attention, its choice, attention to what it chose.
+TwKernelCost tw_kernel_index(const TwKernelModel *model, const TwKernelShape *shape);
+TwKernelCost tw_kernel_choose(const TwKernelModel *model, const TwKernelShape *shape);
+TwKernelCost tw_kernel_sparse(const TwKernelModel *model, const TwKernelShape *shape);

@@ -505,6 +505,12 @@ TwKernelCost tw_kernel_query(const TwKernelModel *model, const TwKernelShape *sh
         return query_collective(model, shape);
     case TW_KERNEL_SAMPLE:
         return query_sample(model, shape);
+    case TW_KERNEL_INDEX:
+        return tw_kernel_index(model, shape);
+    case TW_KERNEL_CHOOSE:
+        return tw_kernel_choose(model, shape);
+    case TW_KERNEL_SPARSE:
+        return tw_kernel_sparse(model, shape);
     case TW_KERNEL_OPS:
         break;
     }

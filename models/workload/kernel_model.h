@@ -27,6 +27,9 @@ typedef enum TwKernelOp {
     TW_KERNEL_GLUE,           // read, written
     TW_KERNEL_COLLECTIVE,     // known time: seconds, read
     TW_KERNEL_SAMPLE,         // m = rows, n = vocabulary; sampler
+    TW_KERNEL_INDEX,          // m = rows, seq = tokens scored of each, n = tokens of their caches, heads, dim
+    TW_KERNEL_CHOOSE,         // m = rows, seq = tokens scored of each, k = chosen
+    TW_KERNEL_SPARSE,         // m = rows, seq = tokens chosen of each, k = places for them, heads; read = bytes of one
     TW_KERNEL_OPS
 } TwKernelOp;
 
@@ -38,6 +41,8 @@ typedef struct TwKernelShape {
     double batch, seq, heads, kv_heads, dim;
     double hidden, inter, experts, top_k, tp, ep;
     double read, written, seconds;
+    bool prompts;     // of TW_KERNEL_SPARSE and TW_KERNEL_INDEX: rows of prompts, otherwise of decodes
+    bool sglang;      // of TW_KERNEL_SPARSE: as SGLang runs it
     bool balanced;    // tokens over the experts; otherwise by power law 1.2
     bool cold;        // of decode attention: its cache comes from memory, as in a step; rows replay one, from L2
     bool brought;     // an all-to-all brings the rows of a GPU's own experts, and no others pass it
@@ -90,6 +95,10 @@ double tw_kernel_quantise_pass_s(const TwKernelModel *model, TwNumber number, do
 
 // Whether the tables' attention of an engine takes queries before RoPE and appends to the cache itself.
 bool tw_kernel_attention_ropes(const TwKernelModel *model, TwKernelEngine engine, TwNumber cache);
+
+// What a layer's indexer takes of so many decodes beside its products, rotation, scores and choice: many small kernels,
+// by engine and generation (docs/sparse.md). chosen: there are more tokens than can be chosen.
+double tw_kernel_index_rest_s(const TwKernelModel *model, TwKernelEngine engine, double rows, bool chosen);
 
 // The chip's terms of P(x).
 typedef struct TwPower {

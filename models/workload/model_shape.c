@@ -40,6 +40,12 @@ static const TwField model_fields[] = {
     {"nope_dim", "1", TW_INTEGER, 0, 4096, "0", ROW(nope_dim), "MLA: query and key width without position", NULL},
     {"rope_dim", "1", TW_INTEGER, 0, 4096, "0", ROW(rope_dim), "MLA: query and key width with position", NULL},
     {"v_dim", "1", TW_INTEGER, 0, 4096, "0", ROW(v_dim), "MLA: width of a value head", NULL},
+    {"index_heads", "1", TW_INTEGER, 0, 4096, "0", ROW(index_heads), "sparse attention: heads of the indexer", NULL},
+    {"index_dim", "1", TW_INTEGER, 0, 4096, "0", ROW(index_dim), "sparse attention: width of such a head", NULL},
+    {"index_tokens", "1", TW_INTEGER, 0, 1 << 24, "0", ROW(index_tokens),
+     "sparse attention: cached tokens that a query attends to; 0: all", NULL},
+    {"index_layers", "1", TW_INTEGER, 0, 1000, "0", ROW(index_layers),
+     "sparse attention: layers that choose them, others take the layer's before; 0: all layers", NULL},
     {"window_tokens", "1", TW_INTEGER, 0, 1 << 24, "0", ROW(window_tokens), "attention window of windowed layers",
      NULL},
     {"window_chunks", "", TW_BOOLEAN, 0, 0, "false", ROW(window_chunks),
@@ -74,6 +80,14 @@ const TwKind tw_model_kind = {"model", "model", model_fields, TW_COUNT(model_fie
 
 bool tw_model_is_mla(const TwModelRow *model) { return strcmp(model->attention, "mla") == 0; }
 
+bool tw_model_is_sparse(const TwModelRow *model) { return model->index_tokens > 0; }
+
+int64_t tw_model_indexers(const TwModelRow *model)
+{
+    if (!tw_model_is_sparse(model)) return 0;
+    return model->index_layers > 0 ? model->index_layers : tw_model_attention_layers(model);
+}
+
 const char *tw_model_fp4_type(const TwModelRow *model, bool output)
 {
     const char *word = output ? model->fp4_output : model->fp4_attention;
@@ -101,12 +115,20 @@ static double attention_weights(const TwModelRow *m)
     return q + kv + output_weights(m);
 }
 
+// Queries from the query latent, one key for all heads.
+static double indexer_weights(const TwModelRow *m)
+{
+    return (double)m->index_dim * ((double)m->q_rank * (double)m->index_heads + (double)m->hidden);
+}
+
 TwWeights tw_model_weights(const TwModelRow *m)
 {
     double h = (double)m->hidden;
     TwWeights w;
     double attentions = (double)tw_model_attention_layers(m), linear = (double)m->linear_layers;
-    w.attention = attentions * attention_weights(m) + linear * tw_linear_weights(m);
+    w.indexer = (double)tw_model_indexers(m) * indexer_weights(m);
+    w.index_weights = (double)(tw_model_indexers(m) * m->index_heads) * h;
+    w.attention = attentions * attention_weights(m) + linear * tw_linear_weights(m) + w.indexer + w.index_weights;
     w.output = attentions * output_weights(m) + linear * tw_linear_output_weights(m);
     w.dense = (double)m->dense_layers * 3.0 * h * (double)m->dense_inter;
     w.experts = (double)m->moe_layers * (double)m->experts * 3.0 * h * (double)m->expert_inter;
@@ -132,4 +154,20 @@ double tw_model_kv_elements(const TwModelRow *m, int tensor_parallel)
     int64_t heads = m->kv_heads / tensor_parallel;
     if (heads < 1) heads = 1;
     return 2.0 * layers * (double)(heads * m->head_dim);
+}
+
+double tw_model_latent_bytes(const TwModelRow *m, bool eight_bits)
+{
+    double latent = (double)m->kv_rank, positions = (double)m->rope_dim;
+    if (!eight_bits) return 2.0 * (latent + positions);
+    return tw_model_is_sparse(m) ? latent * (1.0 + 4.0 / 128.0) + 2.0 * positions : latent + positions;
+}
+
+double tw_model_index_bytes(const TwModelRow *m) { return tw_model_is_sparse(m) ? (double)m->index_dim + 4.0 : 0.0; }
+
+double tw_model_kv_bytes(const TwModelRow *m, int tensor_parallel, bool eight_bits)
+{
+    if (!tw_model_is_mla(m)) return tw_model_kv_elements(m, tensor_parallel) * (eight_bits ? 1.0 : 2.0);
+    return (double)tw_model_attention_layers(m) * tw_model_latent_bytes(m, eight_bits) +
+           (double)tw_model_indexers(m) * tw_model_index_bytes(m);
 }

@@ -2,8 +2,10 @@
 //
 // One file a model, facilities/parts/model/NAME.cfg. Gated MLPs (three matrices); attention is multi-head,
 // grouped-query or latent (MLA: one cached vector of kv_rank + rope_dim a token and layer, shared by all heads); layers
-// without it keep a state of fixed size a sequence (linear.h). Left out: biases, norms' weights, routers' biases (all
-// below 0.1 % of the bytes), multi-token-prediction heads, sparse attention.
+// without it keep a state of fixed size a sequence (linear.h). Sparse latent attention (DeepSeek-V3.2's DSA): an
+// indexer of index_heads heads scores every cached token, and a query attends to the index_tokens best; it caches
+// index_dim fp8 values and a scale of 4 bytes a token and layer. Left out: biases, norms' weights, routers' biases (all
+// below 0.1 % of the bytes), multi-token-prediction heads.
 #pragma once
 
 #include "sim/config.h"
@@ -21,6 +23,8 @@ typedef struct TwModelRow {
     int64_t vocabulary;
     bool tied;                                             // the output head shares the embedding
     int64_t q_rank, kv_rank, nope_dim, rope_dim, v_dim;    // of MLA; 0 otherwise
+    int64_t index_heads, index_dim, index_tokens;          // of sparse attention; 0 otherwise
+    int64_t index_layers;                                  // that choose tokens for themselves; 0: all
     int64_t window_tokens;                                 // of windowed layers; 0: none
     bool window_chunks;                                    // windows are fixed chunks: a token sees its own alone
     bool attention_sinks;                                  // a learned weight a head in the softmax
@@ -41,12 +45,16 @@ typedef struct TwModelRow {
 extern const TwKind tw_model_kind;
 
 bool tw_model_is_mla(const TwModelRow *model);
+bool tw_model_is_sparse(const TwModelRow *model);
+int64_t tw_model_indexers(const TwModelRow *model);    // layers with one
 // Type of attention's projections in the released fp4 weights, or of its output's: as the part says, or by default.
 const char *tw_model_fp4_type(const TwModelRow *model, bool output);
 
 // Weights by use, whole model.
 typedef struct TwWeights {
-    double attention, dense, experts, shared, router;    // all layers
+    double attention, dense, experts, shared, router;    // all layers; attention with its indexer
+    double indexer;                                      // of attention, in the type of its projections
+    double index_weights;                                // of attention, weights of the index heads, in bf16
     double output;                                       // of attention, its output projection
     double embedding, head;                              // head 0 where tied
 } TwWeights;
@@ -59,3 +67,10 @@ int64_t tw_model_attention_layers(const TwModelRow *model);
 // Cached elements of one token over all of them (windowed layers counted as full) on one of tp GPUs: KV heads are
 // divided, at least one each; the latent vector of MLA is not divided.
 double tw_model_kv_elements(const TwModelRow *model, int tensor_parallel);
+
+// Bytes of them in a cache of 8 or of 16 bits, with what the indexer caches. Sparse attention's 8-bit cache has a
+// token's 512 + 64 values in 656 bytes: fp8, a scale of 4 bytes for 128 of them, positions in bf16 (FlashMLA).
+double tw_model_kv_bytes(const TwModelRow *model, int tensor_parallel, bool eight_bits);
+// Of these: what attention reads of a token in a layer, what an indexer does.
+double tw_model_latent_bytes(const TwModelRow *model, bool eight_bits);
+double tw_model_index_bytes(const TwModelRow *model);

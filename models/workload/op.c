@@ -44,6 +44,24 @@ TwOpCost tw_op_mla_prefill(double batch, double seq, double heads)
     return (TwOpCost){320.0 * batch * seq * seq * heads, 2.0 * batch * seq * heads * widths};
 }
 
+TwOpCost tw_op_index(double rows, double seen, double cached, double heads, double dim)
+{
+    return (TwOpCost){2.0 * rows * seen * heads * dim,
+                      cached * (dim + 4.0) + rows * heads * (dim + 4.0) + 4.0 * rows * seen};
+}
+
+TwOpCost tw_op_choose(double rows, double seen, double chosen)
+{
+    return tw_op_glue(4.0 * rows * seen, 4.0 * rows * chosen);
+}
+
+TwOpCost tw_op_sparse(double rows, double chosen, double heads, double token_bytes)
+{
+    double widths = 576.0 + 512.0;
+    return (TwOpCost){2.0 * rows * chosen * heads * widths,
+                      rows * chosen * (token_bytes + 4.0) + 2.0 * rows * heads * widths};
+}
+
 double tw_op_active_experts(double experts, double top_k, double tokens, double ep)
 {
     return top_k >= experts ? experts / ep : -(experts / ep) * expm1(-tokens * top_k / experts);

@@ -31,6 +31,13 @@ TwOpCost tw_op_decode(double batch, double context, double heads, double kv_head
 TwOpCost tw_op_mla_decode(double batch, double context, double heads, double e);
 TwOpCost tw_op_mla_prefill(double batch, double seq, double heads);
 
+// Sparse latent attention (DSA). Scores of an indexer: `rows` queries of heads x dim over `seen` tokens each, of caches
+// with `cached` tokens in all; keys of fp8 with a scale of 4 bytes, scores in fp32. The best of them: one pass.
+// Attention of `rows` queries to `chosen` tokens each, `token_bytes` a cached one, absorbed (576/512).
+TwOpCost tw_op_index(double rows, double seen, double cached, double heads, double dim);
+TwOpCost tw_op_choose(double rows, double seen, double chosen);
+TwOpCost tw_op_sparse(double rows, double chosen, double heads, double token_bytes);
+
 // Experts of one of ep ranks that some token chooses, expected under even routing: (E/ep) (1 - exp(-T k/E)); all of
 // them where k is E.
 double tw_op_active_experts(double experts, double top_k, double tokens, double ep);

@@ -46,6 +46,26 @@ static bool check_model(const TwModelRow *m, TwError *error)
         return tw_fail(error, TW_BAD_INPUT, "heads of the model = %lld, expected a multiple of its %lld kv_heads",
                        (long long)m->heads, (long long)m->kv_heads);
     if (!check_linear(m, error)) return false;
+    if (m->index_tokens > 0 && (!tw_model_is_mla(m) || m->q_rank < 1 || m->index_heads < 1 || m->index_dim < 1))
+        return tw_fail(
+            error, TW_BAD_INPUT,
+            "index_tokens of the model = %lld beside attention = \"%s\", q_rank = %lld, index_heads = %lld and "
+            "index_dim = %lld: expected latent attention with all of these above 0",
+            (long long)m->index_tokens, m->attention, (long long)m->q_rank, (long long)m->index_heads,
+            (long long)m->index_dim);
+    if (m->index_tokens < 1 && (m->index_heads > 0 || m->index_dim > 0))
+        return tw_fail(
+            error, TW_BAD_INPUT,
+            "index_heads of the model = %lld and index_dim = %lld beside index_tokens = 0: expected how many "
+            "tokens they choose",
+            (long long)m->index_heads, (long long)m->index_dim);
+    if (m->index_layers > (m->index_tokens > 0 ? m->layers : 0))
+        return tw_fail(error, TW_BAD_INPUT, "index_layers of the model = %lld, expected at most its %lld layers",
+                       (long long)m->index_layers, (long long)(m->index_tokens > 0 ? m->layers : 0));
+    if (m->index_tokens > 0 && m->window_tokens > 0)
+        return tw_fail(error, TW_BAD_INPUT,
+                       "index_tokens of the model = %lld beside window_tokens = %lld, expected one",
+                       (long long)m->index_tokens, (long long)m->window_tokens);
     if (m->moe_layers > 0 && m->top_k > m->experts)
         return tw_fail(error, TW_BAD_INPUT, "top_k of the model = %lld, expected at most its %lld experts",
                        (long long)m->top_k, (long long)m->experts);
@@ -322,8 +342,8 @@ static bool set_memory(TwStepModel *model, const TwStepTables *t, const TwStepSp
     }
     model->activation_bytes = activation, model->engine_bytes = other;
     model->weight_bytes = tw_compose_weight_bytes(c);
-    model->kv_bytes_per_token = tw_model_kv_elements(spec->model, tp) * tw_number_bytes(c->cache) *
-                                windowed_share(spec) * c->stage_excess / c->stages;
+    model->kv_bytes_per_token =
+        tw_model_kv_bytes(spec->model, tp, c->cache == TW_FP8) * windowed_share(spec) * c->stage_excess / c->stages;
     model->kv_blocks_16 =
         tw_kv_blocks(had, spec->memory_fraction, model->weight_bytes, activation, other, model->kv_bytes_per_token, 16);
     if (model->kv_blocks_16 < 1)
@@ -393,6 +413,7 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
                              .engine = spec->engine,
                              .dense = spec->dense,
                              .attention = spec->training ? TW_ENGINE_VLLM : spec->dense,
+                             .sglang = spec->static_memory,
                              .quantises = spec->training,
                              .sampler = spec->sampler,
                              .mixed = tw_mixed_kernel(spec->chip, spec->mixed),

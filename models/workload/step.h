@@ -204,7 +204,8 @@ typedef struct TwStepSpec {
     double fused_bytes;           // sums of at most so many bytes add the residual and norm in the same kernel; 0: none
     unsigned apart;               // of TwApart; 0: none
     double memory_fraction;       // of device memory that weights, KV, activations and the engine may fill (0.90)
-    bool static_memory;           // the fraction is of what set-up leaves, for weights and KV alone, as SGLang counts
+    bool static_memory;           // the fraction is of what set-up leaves, for weights and KV alone, as SGLang counts;
+                                  // sparse attention is on its kernels then
     TwMemoryProfile profile;      // without static_memory: whose measure of what is kept
     double moe_imbalance;         // time of the experts over balanced routing; 0: as in the tables, power law 1.2
     TwRouting routing;            // which experts tokens go to

@@ -1,4 +1,5 @@
 #include "models/workload/step_compose.h"
+#include "models/workload/step_sparse.h"
 
 #include <assert.h>
 #include <math.h>
@@ -70,11 +71,14 @@ bool tw_compose_numbers(TwCompose *c, const TwStepSpec *spec, TwError *error)
     return attention_numbers(c, spec, mla, error);
 }
 
-// Weights of the latent attention that every GPU keeps whole: the two down-projections.
+// Weights of the latent attention that every GPU keeps whole: the two down-projections,
 static double replicated_attention(const TwModelRow *m)
 {
     if (!tw_model_is_mla(m)) return 0.0;
-    return (double)tw_model_attention_layers(m) * (double)m->hidden * (double)(m->q_rank + m->kv_rank + m->rope_dim);
+    // and the indexer of sparse attention
+    TwWeights w = tw_model_weights(m);
+    return (double)tw_model_attention_layers(m) * (double)m->hidden * (double)(m->q_rank + m->kv_rank + m->rope_dim) +
+           w.indexer + w.index_weights;
 }
 
 static double weight_bytes(const TwCompose *c, TwNumber number)
@@ -114,6 +118,7 @@ double tw_compose_weight_bytes(const TwCompose *c)
     // one layer's is computed with while the next one's comes
     if (away > 0.0) experts -= away - fmin(2.0 * experts / (double)m->moe_layers, away);
     double layers = attention * weight_bytes(c, c->projection) +
+                    w.index_weights * (tw_number_bytes(TW_BF16) - weight_bytes(c, c->projection)) +
                     w.output / c->tp * (weight_bytes(c, c->output) - weight_bytes(c, c->projection)) +
                     (w.dense + w.shared) / c->tp * weight_bytes(c, c->linear) + experts +
                     w.router * tw_number_bytes(TW_BF16);
@@ -310,6 +315,22 @@ static void projections_gqa(const Out *out)
     gemm(out, "attention output", layers, out->compose->output, n, hidden, q);
 }
 
+// Of sparse attention, whole on every GPU: queries from the query latent, a key and the heads' weights from the hidden
+// state; the key normed, both rotated, quantised, the key appended.
+static void indexer(const Out *out)
+{
+    const TwModelRow *m = out->compose->model;
+    double n = out->tokens, layers = layers_of(out->compose, tw_model_indexers(m)), hidden = (double)m->hidden;
+    double key = (double)m->index_dim, query = (double)m->index_heads * key;
+    TwNumber number = out->compose->projection;
+    gemm(out, "index query", layers, number, n, query, (double)m->q_rank);
+    gemm(out, "index key", layers, number, n, key, hidden);
+    gemm(out, "index weights", layers, TW_BF16, n, (double)m->index_heads, hidden);
+    glue(out, "index norm", layers, tw_op_glue(2.0 * n * key, 2.0 * n * key));
+    glue(out, "index rope", layers, tw_op_rope(n, query, key, 0.0, 2.0));
+    glue(out, "index quantise and append", layers, tw_op_glue(2.0 * n * (query + key), n * (query + key)));
+}
+
 static void projections_mla(const Out *out)
 {
     const TwModelRow *m = out->compose->model;
@@ -329,6 +350,7 @@ static void projections_mla(const Out *out)
     gemm(out, "kv up", layers, number, n, heads * (double)(m->nope_dim + m->v_dim), kv_rank);
     rotation(out, layers, q_wide, latent, 0.0);
     gemm(out, "attention output", layers, out->compose->output, n, hidden, heads * (double)m->v_dim);
+    if (tw_model_is_sparse(m)) indexer(out);
 }
 
 // As published rather than by what they move; carried over to chips that they were not timed on.
@@ -603,6 +625,10 @@ static TwKernelCost plain_decode(const TwCompose *c, TwKernelShape shape)
 
 void tw_compose_decode(const TwCompose *c, double sequences, double mean_context, TwEmit *emit, void *context)
 {
+    if (tw_model_is_sparse(c->model)) {
+        tw_sparse_decode(c, sequences, mean_context, emit, context);
+        return;
+    }
     double full, windowed, window = (double)c->model->window_tokens;
     if (c->window_seen > 0.0) window = fmin(window, c->window_seen);
     layer_kinds(c->model, &full, &windowed);
@@ -640,7 +666,16 @@ void tw_compose_scan(const TwCompose *c, double tokens, double length, TwEmit *e
 TwKernelCost tw_compose_attention(const TwCompose *c, double prompts, double length)
 {
     TwKernelShape shape = attention_shape(c, false, prompts, length);
-    return tw_kernel_query(c->kernels, &shape);
+    TwKernelCost cost = tw_kernel_query(c->kernels, &shape);
+    // the tables are of latent attention 192 and 128 wide
+    const TwModelRow *m = c->model;
+    double wide = (double)(m->nope_dim + m->rope_dim + m->v_dim) / 320.0;
+    if (tw_model_is_mla(m) && wide != 1.0) {
+        cost.flop *= wide, cost.flop_j *= wide;
+        tw_kernel_stretch(&cost, fmax(wide, 1.0));
+        if (cost.evidence < TW_TRANSFERRED) cost.evidence = TW_TRANSFERRED;
+    }
+    return cost;
 }
 
 double tw_compose_span(const TwModelRow *m)
@@ -650,7 +685,7 @@ double tw_compose_span(const TwModelRow *m)
     return fmax((m->window_chunks ? 1.0 : 2.0) * (double)m->window_tokens, least_span);
 }
 
-static void emit_times(TwEmit *emit, void *context, const char *name, TwKernelCost cost, double times)
+void tw_emit_times(TwEmit *emit, void *context, const char *name, TwKernelCost cost, double times)
 {
     double l2_s = cost.l2_s * times;
     cost.more_w = 0.0;    // its joules are among those below
@@ -671,17 +706,21 @@ void tw_compose_expand(const TwCompose *c, double tokens, TwEmit *emit, void *co
 
 void tw_compose_prefill(const TwCompose *c, double chunks, double chunk, double history, TwEmit *emit, void *context)
 {
+    if (tw_model_is_sparse(c->model) && !tw_sparse_short(c, chunk + history)) {
+        tw_sparse_prefill(c, chunks, chunk, history, emit, context);
+        return;
+    }
     double seq = chunk + history, tokens = chunks * chunk, full, windowed, span = tw_compose_span(c->model);
     layer_kinds(c->model, &full, &windowed);
     // a prompt of the whole length with as many query rows in all; from its pairs to those of these chunks
     double batch = tokens / seq, share = (history + 0.5 * chunk) / (0.5 * seq);
     TwKernelCost cost = tw_compose_attention(c, batch, seq);
-    emit_times(emit, context, "prefill attention", cost, c->stage_excess * full * share);
+    tw_emit_times(emit, context, "prefill attention", cost, c->stage_excess * full * share);
     if (windowed > 0.0) {
         TwKernelCost near = tw_compose_attention(c, tokens / span, span);
         bool whole = cost.t_s * share <= near.t_s;
-        emit_times(emit, context, "windowed prefill attention", whole ? cost : near,
-                   c->stage_excess * windowed * (whole ? share : 1.0));
+        tw_emit_times(emit, context, "windowed prefill attention", whole ? cost : near,
+                      c->stage_excess * windowed * (whole ? share : 1.0));
     }
     tw_compose_expand(c, chunks * history, emit, context);
 }

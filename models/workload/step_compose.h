@@ -2,11 +2,11 @@
 //
 // Per layer: norm, QKV GEMM, norms of queries and keys where the model has them, RoPE and cache append, attention,
 // output GEMM, all-reduce, norm, gate and up GEMM, SiLU, down GEMM, all-reduce; experts replace or join the MLP; latent
-// attention has its own projections; layers with a state have theirs, convolution, scan and update instead (linear.h).
-// Once: embedding, final norm, head, sampler. Attention ranks each compute their own sequences; their tokens meet in
-// the experts, which lie over all GPUs: dispatch and combine take the place of the all-reduce. With stages the batch is
-// dealt into as many parts, which follow each other: an iteration takes as long as one part takes through all layers.
-// Left out: router bias, speculative tokens.
+// attention has its own projections, sparse attention an indexer (step_sparse.h); layers with a state have theirs,
+// convolution, scan and update instead (linear.h). Once: embedding, final norm, head, sampler. Attention ranks each
+// compute their own sequences; their tokens meet in the experts, which lie over all GPUs: dispatch and combine take the
+// place of the all-reduce. With stages the batch is dealt into as many parts, which follow each other: an iteration
+// takes as long as one part takes through all layers. Left out: router bias, speculative tokens.
 #pragma once
 
 #include "models/workload/kernel_model.h"
@@ -19,6 +19,7 @@ typedef struct TwCompose {
     const TwAcceleratorRow *chip;
     const TwModelRow *model;
     TwKernelEngine engine, dense, attention;    // whose kernels: of experts, of products, of attention
+    bool sglang;                                // whose kernels sparse attention has
     bool quantises;                             // activations apart: the tables' rows as they are, but for a launch
     TwSampler sampler;
     TwMixedKernel mixed;    // TW_MIXED_AUTO: none
@@ -112,6 +113,8 @@ void tw_compose_prefill(const TwCompose *compose, double chunks, double chunk, d
 void tw_compose_update(const TwCompose *compose, double sequences, TwEmit *emit, void *context);
 void tw_compose_scan(const TwCompose *compose, double tokens, double length, TwEmit *emit, void *context);
 
+// As one kernel `times` as long and as much.
+void tw_emit_times(TwEmit *emit, void *context, const char *name, TwKernelCost cost, double times);
 // One layer of full attention over whole prompts.
 TwKernelCost tw_compose_attention(const TwCompose *compose, double prompts, double length);
 // Windowed layers take as long on longer prompts as full attention on prompts of this length, as many query rows.

@@ -211,14 +211,14 @@ static inline int octave_of(double x, double *over)
 }
 
 // Cost of a pair at a node, for `rows` query rows in all: times the rows it is linear in them between powers of two.
-static TwPairCost pair_at(const TwStepTables *t, int node, double rows, double per_row)
+static TwPairCost pair_at(const TwStepTables *t, const TwPairCost *pair, int node, double rows, double per_row)
 {
     double over;
     int k = octave_of(rows * t->lengths.per_node[node], &over) - TW_ROWS_LOW;
     double up = over - 1.0;
     if (k < 0) k = 0, up = 0.0;
     if (k > TW_ROWS - 2) k = TW_ROWS - 2, up = 1.0;
-    const TwPairCost *low = &t->pair[node * TW_ROWS + k], *high = low + 1;
+    const TwPairCost *low = &pair[node * TW_ROWS + k], *high = low + 1;
     double scale = t->lengths.node[node] * per_row;
     return (TwPairCost){scale * lerp(low->time_ns, high->time_ns, up), scale * lerp(low->flop_nj, high->flop_nj, up),
                         scale * lerp(low->byte_nj, high->byte_nj, up)};
@@ -242,6 +242,17 @@ static void prefill_end(const TwStepTables *t, const TwBatch *b, double share, c
     rows->prefill_ns[end] = scale * pair->time_ns + windowed * near->time_ns + expanded * t->expand.time_ns;
     rows->prefill_flop_nj[end] = scale * pair->flop_nj + windowed * near->flop_nj + expanded * t->expand.flop_nj;
     rows->prefill_byte_nj[end] = scale * pair->byte_nj + windowed * near->byte_nj + expanded * t->expand.byte_nj;
+}
+
+// The same of sparse attention: scores by pairs, in all layers, and attention to what is chosen by tokens.
+static void sparse_end(const TwStepTables *t, const TwBatch *b, double share, const TwPairCost *pair, double per_length,
+                       Rows *rows, int end)
+{
+    double scale = (rows->history[end] + 0.5 * (double)b->chunk_square) * share * per_length;
+    double tokens = b->chunk_tokens * share;
+    rows->prefill_ns[end] = scale * pair->time_ns + larger(tokens * t->attended.time_ns, t->attended_least.time_ns);
+    rows->prefill_flop_nj[end] = scale * pair->flop_nj + tokens * t->attended.flop_nj;
+    rows->prefill_byte_nj[end] = scale * pair->byte_nj + tokens * t->attended.byte_nj;
 }
 
 // The chunks' rows at one level, run by the decode kernel, at both ends of the history: every row a sequence of its
@@ -304,15 +315,24 @@ static void place_prefill(const TwStepTables *t, const TwBatch *b, const Dealt *
     double from = t->lengths.node[cell], per_row = 1.0 / (double)tokens;
     double length = (double)(first + square) * per_row, within = (length - from) * t->lengths.per_gap[cell];
     double here = (double)d->chunk_tokens, per_here = 1.0 / here;
-    TwPairCost low = pair_at(t, cell, here, per_here), high = pair_at(t, cell + 1, here, per_here);
+    bool sparse = t->scored && !tw_sparse_short(&t->compose, from);
+    const TwPairCost *table = sparse ? t->scored : t->pair;
+    TwPairCost low = pair_at(t, table, cell, here, per_here), high = pair_at(t, table, cell + 1, here, per_here);
     low.time_ns = lerp(low.time_ns, high.time_ns, within);
     low.flop_nj = lerp(low.flop_nj, high.flop_nj, within);
     low.byte_nj = lerp(low.byte_nj, high.byte_nj, within);
     TwPairCost near = {0};
-    if (t->span_node >= 0) near = pair_at(t, t->span_node, here, per_here);
-    prefill_end(t, b, d->chunk_share, &low, &near, 1.0 / length, per_row, rows, 0);
-    prefill_end(t, b, d->chunk_share, &high, &near, t->lengths.per_node[cell + 1], per_row, rows, 1);
-    place_few(t, d->chunk_tokens, cell, within, rows);
+    if (t->span_node >= 0) near = pair_at(t, t->pair, t->span_node, here, per_here);
+    double per_length[2] = {1.0 / length, t->lengths.per_node[cell + 1]};
+    const TwPairCost *pair[2] = {&low, &high};
+    for (int end = 0; end < 2; end++) {
+        if (sparse)
+            sparse_end(t, b, d->chunk_share, pair[end], per_length[end], rows, end);
+        else
+            prefill_end(t, b, d->chunk_share, pair[end], &near, per_length[end], per_row, rows, end);
+    }
+    rows->few = NULL;    // sparse attention takes prompts through kernels of their own, however few their rows
+    if (!sparse) place_few(t, d->chunk_tokens, cell, within, rows);
     place_scan(t, here, (double)square * per_row, rows);
     if (cell + 2 < t->lengths.count) *history_end = last;
 }

@@ -50,10 +50,16 @@ static double scan_launches(const TwCompose *c)
     return (double)c->model->linear_layers * c->stage_excess * (scan.launches + 1.0);
 }
 
+// Beside attention, outside of graphs, of each layer with an indexer: keys gathered, scores, choice, places of what is
+// chosen in the cache (sparse_attn_indexer of vLLM).
+static const double index_kernels = 4.0;
+
+static double indexers_of(const TwCompose *c) { return (double)tw_model_indexers(c->model) * c->stage_excess; }
+
 double tw_launches(const TwCompose *c)
 {
     // attention takes prompts and decodes in one launch
-    Count count = {c, attentions_of(c) + scan_launches(c)};
+    Count count = {c, attentions_of(c) + scan_launches(c) + index_kernels * indexers_of(c)};
     tw_compose_dense(c, any_tokens, false, count_kernel, &count);
     tw_compose_experts(c, any_tokens, count_kernel, &count);
     tw_compose_logits(c, any_tokens, count_kernel, &count);
@@ -68,7 +74,8 @@ double tw_piece_launches(const TwCompose *c)
     double layer = tw_model_is_mla(c->model) ? 6.0 : 3.0;
     // of layers with a state a replay, split, convolution and decay beside the scan (vLLM cuts there, too)
     double linear = 4.0 * (double)c->model->linear_layers * c->stage_excess + scan_launches(c);
-    Count count = {c, layer * attentions_of(c) + linear};
+    // and the append of the indexer's keys
+    Count count = {c, layer * attentions_of(c) + linear + (index_kernels + 1.0) * indexers_of(c)};
     tw_compose_logits(c, any_tokens, count_kernel, &count);
     return count.launches;
 }

@@ -46,7 +46,7 @@ static TwLengthAxis lengths_make(TwArena *arena, int64_t window)
         int64_t nodes[3] = {(int64_t)1 << octave, 0, 0};
         int count = 1;
         if (octave > 0 && octave < LENGTH_OCTAVES) nodes[count++] = (int64_t)llround(exp2(octave + 0.5));
-        // the kink of windowed attention is a node
+        // a kink of attention is a node
         int64_t w = window;
         if (w > nodes[0] && w < 2 * nodes[0] && w != nodes[1] && octave < LENGTH_OCTAVES) {
             if (count == 2 && w < nodes[1]) {
@@ -210,6 +210,40 @@ static void take_expand(void *context, const char *name, double times, const TwK
     *(TwPairCost *)context = (TwPairCost){scale * cost->t_s, scale * cost->flop_j, scale * cost->byte_j};
 }
 
+// The same rows on a longer history never take less time: time over length rises at fixed rows.
+static void keep_pairs_rising(const TwStepTables *t, TwPairCost *pair)
+{
+    for (int j = 1; j < t->lengths.count; j++)
+        for (int k = 0; k + 1 < TW_ROWS; k++) {
+            const TwPairCost *before = &pair[(j - 1) * TW_ROWS + k];
+            double ratio = (double)t->lengths.at[j] / (double)t->lengths.at[j - 1];
+            double least = before->time_ns + (ratio - 1.0) * (before[1].time_ns - before->time_ns);
+            TwPairCost *here = &pair[j * TW_ROWS + k];
+            here->time_ns = fmax(here->time_ns, least / ratio);
+        }
+}
+
+static TwPairCost times(TwSparseCost cost, double scale)
+{
+    return (TwPairCost){cost.t_s * scale, cost.flop_j * scale, cost.byte_j * scale};
+}
+
+static void build_sparse(TwStepTables *t)
+{
+    if (!tw_model_is_sparse(&t->model)) return;
+    t->scored = TW_TAKE(t->arena, t->lengths.count * TW_ROWS, TwPairCost);
+    for (int j = 0; j < t->lengths.count; j++)
+        for (int k = 0; k < TW_ROWS; k++) {
+            double length = (double)t->lengths.at[j], prompts = exp2(k + TW_ROWS_LOW), rows = prompts * length;
+            t->scored[j * TW_ROWS + k] =
+                times(tw_sparse_scored(&t->compose, prompts, length), 1e9 * rows / (0.5 * rows * length));
+        }
+    keep_pairs_rising(t, t->scored);
+    const double many = 8192.0;
+    t->attended = times(tw_sparse_attended(&t->compose, many), 1e9 / many);
+    t->attended_least = times(tw_sparse_attended(&t->compose, 1.0), 1e9);
+}
+
 static void build_prefill(TwStepTables *t)
 {
     t->pair = TW_TAKE(t->arena, t->lengths.count * TW_ROWS, TwPairCost);
@@ -227,15 +261,8 @@ static void build_prefill(TwStepTables *t)
         tw_compose_scan(&t->compose, many, many, take_expand, &t->scan_token);
         t->scan_token.flop_nj /= many, t->scan_token.byte_nj /= many;
     }
-    // the same rows on a longer history never take less time: time over length rises at fixed rows
-    for (int j = 1; j < t->lengths.count; j++)
-        for (int k = 0; k + 1 < TW_ROWS; k++) {
-            const TwPairCost *before = &t->pair[(j - 1) * TW_ROWS + k];
-            double ratio = (double)t->lengths.at[j] / (double)t->lengths.at[j - 1];
-            double least = before->time_ns + (ratio - 1.0) * (before[1].time_ns - before->time_ns);
-            TwPairCost *here = &t->pair[j * TW_ROWS + k];
-            here->time_ns = fmax(here->time_ns, least / ratio);
-        }
+    keep_pairs_rising(t, t->pair);
+    build_sparse(t);
 }
 
 static void build_launches(TwStepTables *t, const TwStepSpec *spec)
@@ -263,7 +290,8 @@ void tw_step_tables_build(TwStepTables *t, const TwStepSpec *spec)
     int most = max_tokens > max_sequences ? max_tokens : max_sequences;
     t->tokens = axis_make(t->arena, most, next_captured);
     t->sequences = axis_make(t->arena, max_sequences, next_batch);
-    t->lengths = lengths_make(t->arena, m->window_tokens);
+    // kinks of windowed attention and of what can be chosen
+    t->lengths = lengths_make(t->arena, m->window_tokens > 0 ? m->window_tokens : m->index_tokens);
     build_experts(t, most * (t->ways / t->stages));
     build_dense(t);
     build_halves(t);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "models/workload/step_launch.h"
+#include "models/workload/step_sparse.h"
 #include "sim/arena.h"
 
 // Nodes of a whole number from 0 or 1 up, with the node below every number.
@@ -75,6 +76,11 @@ typedef struct TwStepTables {
     // Prefill, [length node][power of two of rows / length]: of one pair of one layer, times the rows
     TwPairCost *pair;
     TwPairCost expand;    // latent attention: of making keys and values of a cached token again, at a large product
+
+    // Sparse attention: a pair's scores and choice, all layers, as `pair`; attention to what is chosen by new tokens,
+    // of one and at least. NULL: dense
+    TwPairCost *scored;
+    TwPairCost attended, attended_least;
 
     TwCongestionTables *congestion;    // NULL: the replica lies in one domain
 

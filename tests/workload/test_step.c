@@ -1102,6 +1102,8 @@ int main(void)
     steps_agree_with_their_parts("h100_sxm", "llama-3.1-70b", "fp8", 4);
     steps_agree_with_their_parts("h200_sxm", "qwen3-next-80b-a3b", "bf16", 2);
     steps_agree_with_their_parts("b200_sxm", "qwen3.5-397b-a17b", "fp8", 8);
+    steps_agree_with_their_parts("b200_sxm", "deepseek-v3.2", "fp8", 8);
+    steps_agree_with_their_parts("gb300", "glm-5.2", "fp4", 4);
     cells_join();
     levels_and_limit();
     limit_agrees_with_bisection();
