@@ -126,7 +126,7 @@ static double racks_down(Sim *s)
     bool plant_runs = tw_reach_plant(plant, s->alive);
     for (int i = 0; i < plant->rack_count; i++) {
         int cdu = plant->racks[i].cdu;
-        bool dry = cdu >= 0 && (s->pump_out[cdu] > 0 || !tw_reach_cdu(plant, s->alive, s->pump_out, cdu));
+        bool dry = cdu >= 0 && !tw_reach_cdu(plant, s->alive, s->pump_out, cdu);
         down += !tw_reach_rack(plant, s->alive, i) || !plant_runs || dry;
     }
     return down;

@@ -349,6 +349,7 @@ void tw_failures_layout(TwPlant *plant, TwLayout *layout)
     p->draws = tw_layout_add(layout, (size_t)p->class_count, sizeof(uint64_t));
     p->crew_free = tw_layout_add(layout, (size_t)p->crew_count, sizeof(int32_t));
     p->working = tw_layout_add(layout, (size_t)p->maintenance_count, sizeof(int32_t));
+    p->work_carried = tw_layout_add(layout, (size_t)p->maintenance_count, sizeof(bool));
     p->spare_free = tw_layout_add(layout, (size_t)p->class_count, sizeof(int32_t));
     int reach = p->maintenance_count > 0 ? plant->element_count : 0;
     TwPowerRing *ring = TW_TAKE(plant->arena, reach + 1, TwPowerRing);
@@ -646,8 +647,24 @@ static bool in_service(const TwPlant *plant, const void *block, int element)
     return ((const uint8_t *)tw_at_const(block, plant->slot.out))[element] == 0;
 }
 
-// Racks, CDUs and parts of the fabric. With force the racks of a CDU are shut down before it stops.
-static void set_work(const TwPlant *plant, const TwFailureHooks *hooks, const TwMaintenance *job, bool whole, int entry)
+// Whether the other CDUs of its manifold go on cooling the racks of one, as they stand.
+static bool spared(const TwPlant *plant, void *block, int cdu)
+{
+    const TwFailurePlan *p = &plant->failures;
+    const TwThermal *thermal = plant->thermal;
+    int dry, stopped = 0;
+    racks_lost(plant, block, -1, -1, &dry);    // which elements live
+    const bool *alive = tw_at(block, p->reach_alive);
+    for (int c = 0; c < thermal->cdu_count; c++)
+        if (thermal->cdu_loop[c] == thermal->cdu_loop[cdu])
+            stopped += c == cdu || tw_thermal_pump_failed(thermal, block, c) || !alive[plant->load_element[c + 1]];
+    return stopped <= thermal->cdu_spare[cdu];
+}
+
+// Racks, CDUs and parts of the fabric. With force the racks of a CDU that no other stands in for are shut down before
+// it stops.
+static void set_work(const TwPlant *plant, const TwFailureHooks *hooks, const TwMaintenance *job, bool whole,
+                     bool racks, int entry)
 {
     switch (job->on) {
     case TW_WORK_RACK:
@@ -655,7 +672,7 @@ static void set_work(const TwPlant *plant, const TwFailureHooks *hooks, const Tw
         break;
     case TW_WORK_CDU:
         if (whole) hooks->pump(hooks->context, job->element, false, entry);
-        for (int i = 0; i < plant->rack_count; i++)
+        for (int i = 0; i < plant->rack_count && racks; i++)
             if (plant->racks[i].cdu == job->element) hooks->rack(hooks->context, i, whole, entry);
         if (!whole) hooks->pump(hooks->context, job->element, true, entry);
         break;
@@ -673,14 +690,14 @@ static void begin_work(const TwPlant *plant, void *block, const TwFailureHooks *
     const uint8_t *down = tw_at_const(block, plant->failures.rack_down);
     const bool *on = tw_at_const(block, plant->slot.rack_on);
     int racks = 0;
-    bool refused = false;
+    bool refused = false, carried = job->on == TW_WORK_CDU && spared(plant, block, job->element);
     switch (job->on) {
     case TW_WORK_RACK:
         if (down[job->element]) return;    // out already
         racks = 1;
         break;
     case TW_WORK_CDU:
-        for (int i = 0; i < plant->rack_count; i++) racks += plant->racks[i].cdu == job->element && on[i];
+        for (int i = 0; i < plant->rack_count && !carried; i++) racks += plant->racks[i].cdu == job->element && on[i];
         refused = racks > 0;
         break;
     case TW_WORK_FABRIC:
@@ -697,7 +714,8 @@ static void begin_work(const TwPlant *plant, void *block, const TwFailureHooks *
     int entry = tw_story_add(plant, block, now_ns, TW_HAPPENED_WORK, -1, index, job->on == TW_WORK_CDU ? racks : 0,
                              (double)job->for_ns * 1e-9);
     ((int32_t *)tw_at(block, plant->failures.working))[index] = entry;
-    set_work(plant, hooks, job, false, entry);
+    ((bool *)tw_at(block, plant->failures.work_carried))[index] = carried;
+    set_work(plant, hooks, job, false, !carried, entry);
     push(plant, block, now_ns + job->for_ns, TW_EVENT_MAINTAIN_END, index);
 }
 
@@ -705,7 +723,8 @@ static void end_work(const TwPlant *plant, void *block, const TwFailureHooks *ho
 {
     int cause = ((const int32_t *)tw_at_const(block, plant->failures.working))[index];
     int entry = tw_story_add(plant, block, now_ns, TW_HAPPENED_WORK_END, cause, index, 0, 0.0);
-    set_work(plant, hooks, &plant->failures.maintenance[index], true, entry);
+    bool carried = ((const bool *)tw_at_const(block, plant->failures.work_carried))[index];
+    set_work(plant, hooks, &plant->failures.maintenance[index], true, !carried, entry);
 }
 
 static void maintain(const TwPlant *plant, void *block, const TwFailureHooks *hooks, int index, int64_t now_ns)

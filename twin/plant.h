@@ -169,6 +169,7 @@ typedef struct TwFailurePlan {
     TwMaintenance *maintenance;
     TwSlot head, tickets, draws, crew_free, spare_free;    // [1], [TICKETS], [class], [crew], [class]
     TwSlot working;                                        // [maintenance] what is out for it
+    TwSlot work_carried;                                   // [maintenance] other CDUs stand in: no rack is shut down
     TwSlot reach_out, reach_alive;                         // [element] where work is planned: to see what it would stop
     const struct TwPowerRing *ring;                        // [element] the same
     TwSlot replica_down, down_gpus, rack_down;             // [replica], [rack], [rack]

@@ -336,3 +336,8 @@ bool tw_thermal_fail_pump(const TwThermal *thermal, void *block, int cdu, bool f
     tw_f64(block, thermal->inner->failed)[cdu] = failed ? 1.0 : 0.0;
     return true;
 }
+
+bool tw_thermal_pump_failed(const TwThermal *thermal, const void *block, int cdu)
+{
+    return tw_f64_const(block, thermal->inner->failed)[cdu] > 0.0;
+}

@@ -161,6 +161,7 @@ double tw_thermal_stored_j(const TwThermal *thermal, const void *block);
 // Operator events: a set point, a failed pump. False: no such CDU. Of a manifold all CDUs get the set point and speed.
 bool tw_thermal_set_supply(const TwThermal *thermal, void *block, int cdu, double supply_degc);
 bool tw_thermal_fail_pump(const TwThermal *thermal, void *block, int cdu, bool failed);
+bool tw_thermal_pump_failed(const TwThermal *thermal, const void *block, int cdu);
 // Whether a leak has isolated a rack: it has no coolant and must have no power.
 bool tw_thermal_rack_isolated(const TwThermal *thermal, const void *block, int rack);
 // Whether its own coolant, or the row's main at it, is being lost; of a CDU: its loop.

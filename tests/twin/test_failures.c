@@ -251,6 +251,20 @@ static void maintenance_of_all_parts(void)
     tw_report_destroy(report);
     factory_end(f);
 
+    // of three CDUs on a manifold two carry the racks: one is taken out without them, a second at the same time is not
+    const char *const quiet[] = {"run.for_s=100.0", "run.exchange_s=2.0"};
+    f = facility_with(
+        "facilities/reference/spare_cdu.cfg",
+        "operations: { maintenance = ( { name = \"c\"; of = \"cdu\"; element = \"cdu2\"; at_s = 10.0; for_s "
+        "= 40.0; }, { name = \"d\"; of = \"cdu\"; element = \"cdu1\"; at_s = 30.0; for_s = 20.0; } ); };",
+        quiet, 2);
+    advance(f.state, 100.0);
+    CHECK(count_of(f.state, TW_HAPPENED_WORK) == 1 && count_of(f.state, TW_HAPPENED_WORK_END) == 1);
+    CHECK(count_of(f.state, TW_HAPPENED_WORK_REFUSED) == 1);
+    CHECK(entry_of(f.state, TW_HAPPENED_WORK, 0)->count == 0);
+    CHECK(tw_state_meters(f.state)->rack_off_s == 0.0 && count_of(f.state, TW_HAPPENED_SHUTDOWN) == 0);
+    factory_end(f);
+
     f = hall_with(
         "operations: { maintenance = ( { name = \"l\"; of = \"leaf\"; index = 1; at_s = 10.0; for_s = 20.0; }, "
         "{ name = \"k\"; of = \"link\"; index = 0; at_s = 50.0; for_s = 20.0; } ); };",
