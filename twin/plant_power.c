@@ -87,8 +87,14 @@ void tw_attach_cords(TwPlant *plant, const TwNode *node, const TwRackRow *row, i
     if (row->from[0]) tw_node_error(node, "feeds", errors, "either from or feeds says where a rack hangs, not both");
     if (row->feed_share.count != 0 && row->feed_share.count != n)
         tw_node_error(node, "feed_share", errors, "%d shares for %d feeds", row->feed_share.count, n);
-    int *cords = TW_TAKE(plant->arena, n, int);
+    int *cords = TW_TAKE(plant->arena, n, int), before = tw_errors_count(errors);
     for (int k = 0; k < n; k++) cords[k] = attach(plant, node, row->feeds.values[k], place, size, errors);
+    for (int k = 1; k < n && tw_errors_count(errors) == before; k++)
+        for (int m = 0; m < k && tw_errors_count(errors) == before; m++)
+            if (cords[m] == cords[k])
+                tw_node_error(node, "feeds", errors,
+                              "two cords on \"%s\", which is lost with both: name another element",
+                              row->feeds.values[k]);
     rack->element = cords[0];
     rack->cord_count = n;
     rack->cords = cords;

@@ -290,4 +290,6 @@ expect 0 "the books close" "$TOKENWORKS" report closed.h5
 rm -f closed.h5
 
 ls *.h5 *.tmp* 2>/dev/null && fail "files were left behind"
+# a second cord that goes with the first is no second cord
+expect 3 'two cords on "pdu_a", which is lost with both' "$TOKENWORKS" check hall_2n --set 'racks.r.feeds=["pdu_a","pdu_a"]'
 finish
