@@ -93,6 +93,7 @@ void tw_throughput_model(const char *given, char *part, size_t size)
         {"glm-5.1", "glm-5"},
         {"deepseek-v3.2-speciale", "deepseek-v3.2"},
         {"glm-5.3", "glm-5.2"},
+        {"qwen3-coder-next", "qwen3-next-80b-a3b"},
     };
     const char *slash = strrchr(given, '/');
     char text[96];

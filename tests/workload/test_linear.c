@@ -20,6 +20,10 @@ static void states_by_hand(void)
     CHECK(tw_linear_paged_tokens(m, TW_STATE_AUTO, 2.0, 4) == 3.0 * 272.0);
     CHECK(tw_linear_weights(m) == 2048.0 * (2.0 * 2048.0 + 2.0 * 4096.0 + 64.0) + 8192.0 * 4.0 + 4096.0 * 2048.0);
     fixture_close(&f);
+    // of Qwen3.5-27B over two ranks, cache in fp8, a log has pages of 1,568 tokens
+    CHECK(fixture_open(&f, "h200_sxm", "qwen3.5-27b", "bf16", 1));
+    CHECK(tw_linear_paged_tokens(&f.model, TW_STATE_AUTO, 1.0, 2) == 3.0 * 1568.0);
+    fixture_close(&f);
     CHECK(fixture_open(&f, "h200_sxm", "qwen3-32b", "bf16", 1));
     CHECK(tw_linear_state_bytes(&f.model, TW_STATE_AUTO, 1) == 0.0 && tw_linear_weights(&f.model) == 0.0);
     CHECK(tw_linear_paged_tokens(&f.model, TW_STATE_AUTO, 2.0, 1) == 0.0);

@@ -61,6 +61,9 @@ static void shapes_reproduce_published_sizes(void)
         {"gemma-3-27b", 27.0, 507904},
         {"qwen3-next-80b-a3b", 80.0, 24576},
         {"qwen3.5-397b-a17b", 397.0, 30720},
+        {"qwen3.5-122b-a10b", 122.0, 24576},
+        {"qwen3.5-35b-a3b", 35.0, 20480},
+        {"qwen3.5-27b", 27.0, 65536},
     };
     for (size_t i = 0; i < sizeof carded / sizeof *carded; i++) {
         TwModelRow row;
