@@ -542,7 +542,9 @@ bool tw_serve(const TwDeploy *deploy, const TwServeSpec *spec, TwServeResult *re
         result->input_s = (double)(after.input_tokens_done - before.input_tokens_done) * scale;
     }
     result->gpu_w = (after.device_j - before.device_j) / result->span_s / gpus_of(deploy, spec);
-    result->front_share = (after.front_s - before.front_s) / result->span_s / simulated(spec);
+    // prompts pass little of it: of those that decode, at most
+    result->front_share =
+        fmin((after.front_s - before.front_s) / result->span_s / (spec->prefills > 0 ? spec->decodes : 1), 1.0);
     result->iterations = after.iterations - before.iterations;
     result->preemptions = after.preemptions - before.preemptions;
     double looked_up = (double)(after.prompt_tokens_looked_up - before.prompt_tokens_looked_up);
