@@ -1,7 +1,10 @@
 // Times of collectives: closed forms (N14-N19), the choice of algorithm, and measured tables of chips.
+#include "models/network/inner.h"
 #include "models/network/network.h"
 #include "sim/data.h"
 #include "tests/check.h"
+
+#include <math.h>
 
 static TwNetwork *built_by(TwScaleupRow up, const char *csv, const char *protocols)
 {
@@ -292,8 +295,24 @@ static void measured_tables_are_read_and_flagged(void)
     tw_network_destroy(network);
 }
 
+// NCCL's correction of trees at sizes between its own is on the straight line, and nowhere jumps.
+static void tree_factors_lie_between_those_of_nccl(void)
+{
+    for (int p = TW_LL; p <= TW_SIMPLE; p++)
+        for (int i = 0; i < 21; i++) {
+            double at = ldexp(64.0, i), here = tw_nccl_tree_factor((TwProtocol)p, at);
+            double there = tw_nccl_tree_factor((TwProtocol)p, 2.0 * at);
+            for (double part = 0.25; part < 1.0; part += 0.25)
+                CHECK_NEAR(tw_nccl_tree_factor((TwProtocol)p, at * exp2(part)), here + part * (there - here), 1e-12);
+            CHECK_NEAR(tw_nccl_tree_factor((TwProtocol)p, at * (1.0 - 1e-9)), here, 1e-8);
+        }
+    CHECK(tw_nccl_tree_factor(TW_SIMPLE, 64.0 * (1 << 16)) == 0.5);    // 4 MiB: its least
+    CHECK(tw_nccl_tree_factor(TW_SIMPLE, 1e9) == 1.0);
+}
+
 int main(void)
 {
+    tree_factors_lie_between_those_of_nccl();
     bus_factors();
     ring_is_hops_and_bytes();
     latencies_are_those_of_nccl();

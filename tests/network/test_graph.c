@@ -127,6 +127,27 @@ static void failures_are_gone_around(void)
     end(g);
 }
 
+// The links that go with the leaves are all links of cards and leaves, each of one leaf; none of another plane.
+static void leaves_share_out_the_links(void)
+{
+    TwGraph *g = built(128, 1.0, 2, 512);
+    int *times = calloc((size_t)g->link_count, sizeof *times), gone[1024], sum = 0;
+    for (int plane = 0; plane < 2; plane++)
+        for (int leaf = 0; leaf < g->leaves; leaf++) {
+            int count = tw_graph_leaf_links(g, plane, leaf, gone, 1024);
+            for (int i = 0; i < count; i++) {
+                bool in_plane = gone[i] >= plane * g->plane_links && gone[i] < (plane + 1) * g->plane_links;
+                CHECK(in_plane);
+                if (in_plane) times[gone[i]]++;
+            }
+            sum += count;
+        }
+    CHECK(sum == 2 * 2 * (g->endpoints + g->leaves * g->spines));    // two ways, two planes
+    for (int l = 0; l < g->link_count; l++) CHECK(times[l] <= 1);
+    free(times);
+    end(g);
+}
+
 // N21: four equal flows hashed on four paths: the fullest path has 2.125 of them on average, no collision 0.09375.
 static void hashes_collide_as_balls_in_bins(void)
 {
@@ -156,6 +177,7 @@ int main(void)
     ways_carry_the_whole_flow();
     oversubscribed_uplinks_are_shared();
     failures_are_gone_around();
+    leaves_share_out_the_links();
     hashes_collide_as_balls_in_bins();
     return check_failures != 0;
 }
