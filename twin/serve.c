@@ -231,8 +231,8 @@ TwEngineSpec tw_serve_engine(const TwDeploy *deploy, const TwServeSpec *spec)
     assert(known);
     (void)known;
     if (engine.ranks > TW_RANKS_MOST) engine.ranks = 1;    // beyond it, dealt evenly
-    // each rank reserves in its own memory
-    if (engine.ranks > 1) engine.policy = policy;
+    // each rank reserves in its own memory; of a whole prompt the answer counts not, as nobody is computed again
+    if (engine.ranks > 1 || engine.whole_prompts) engine.policy = policy;
     return engine;
 }
 

@@ -248,6 +248,11 @@ static const TwEngineSpec *sglang_engine(TwThroughputRow *row, const TwEngineDef
                                       .sglang = {.prefill_tokens = defaults->prefill_tokens * ranks,
                                                  .chunk_tokens = defaults->chunk_tokens * ranks,
                                                  .conservativeness = 1.0}};
+    // AIConfigurator: a prompt and 1,500 tokens, decodes beside them (its generator's rules for sglang)
+    if (begins(row->source, "AIC")) {
+        row->engine_spec.sglang.prefill_tokens = (int)(row->serve.input_mean + 1500.0);
+        row->engine_spec.sglang.mixed = true;
+    }
     return &row->engine_spec;
 }
 
@@ -371,6 +376,23 @@ static void set_batch(TwThroughputRow *row)
     double each = ceil(row->concurrency / fmax(row->serve.replicas, 1.0));
     if (inferencex && row->gpu[0] != 'H') each = fmax(each, 512.0);
     row->deploy.max_sequences = (int)fmin(each, 8192.0);
+}
+
+// trtllm-serve takes prompts in no chunks (enable_chunked_prefill of llm_args.py, off), which was so in every release
+// of the PyTorch flow. Not known of NIM; trtllm-bench has settings of its own (bench_settings).
+// AIConfigurator starts it with room for a prompt, 1,500 tokens and the batch, "assuming no chunked prefill" (its
+// generator's rules for trtllm).
+static void set_whole_prompts(TwThroughputRow *row)
+{
+    TwDeploySpec *d = &row->deploy;
+    double prompt = row->serve.input_mean;
+    bool bench = strcmp(row->mode, "offline_max") == 0 || begins(row->source, "TRTLLM-DSR1");
+    if (bench || begins(row->source, "NIM")) return;
+    if (begins(row->source, "AIC") && row->concurrency >= 1.0)
+        d->max_tokens = (int)(row->concurrency + prompt + 1500.0);
+    if (prompt > d->max_tokens) return;    // who sends longer ones had to have them cut
+    row->engine_spec.whole_prompts = true;
+    row->serve.engine = &row->engine_spec;
 }
 
 // What GPUStack's pages recommend beside layout and type (docs/performance-lab of its repository): its other rows run
@@ -516,6 +538,7 @@ void tw_throughput_set_engine(TwThroughputRow *row, const TwRowCells *c, TwRowEn
     // what a source says of the host's scheduling holds but for stages, with which no engine makes batches ahead
     row->engine_spec.ahead = (engine == VLLM ? d->async_scheduling : defaults.ahead) && d->layout.stages < 2;
     if (row->engine_spec.ahead) row->serve.engine = &row->engine_spec;
+    if (engine == TRTLLM && !before_overlap(row, engine)) set_whole_prompts(row);
     // LLM-Inference-Bench's TensorRT-LLM script: every sequence of a batch the same words
     if (begins(row->source, "ANL") && engine == TRTLLM) d->routing.alike = row->moe;
     // one batch at a time: engines are set to what it needs
