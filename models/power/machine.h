@@ -50,14 +50,18 @@ typedef struct TwMachinePower {
     int busy_nodes;
 } TwMachinePower;
 
+// All nodes idle, for a spec that has been checked.
 TwMachine *tw_machine_create(const TwMachineSpec *spec);
 void tw_machine_destroy(TwMachine *machine);
+// How many there are, without those of missing racks.
 int tw_machine_nodes(const TwMachine *machine);
 int tw_machine_racks(const TwMachine *machine);
 int tw_machine_groups(const TwMachine *machine);
 
-// Gives `nodes` idle nodes, lowest first, to a load; false: that many are not idle. The load's number is the caller's.
+// Gives `nodes` idle nodes, lowest first, to a load; false: that many are not idle. The load's number is the caller's,
+// from 0; cu and gu: CPUs and GPUs of a node that work, numbers of devices and no shares.
 bool tw_machine_take(TwMachine *machine, int load, int nodes, double cu, double gu);
+// The load's nodes, of which it has `nodes`, are idle again.
 void tw_machine_give_back(TwMachine *machine, int load, int nodes);
 
 // Settles what changed since and reports; group_w and rack_w may be NULL.
