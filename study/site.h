@@ -51,7 +51,7 @@ typedef struct TwSite {
     double output_s;           // mean of the year
     double limit_w, ttft_slo_s, tpot_slo_s;
     char place[64], model[TW_NAME + 16], lengths[TW_NAME];    // weather; model and precision; requests
-    char written_off[200];    // lives, interest and upkeep of its capital
+    char written_off[256];    // lives, interest and upkeep of its capital
     double own_usd_h;         // published cost of ownership of a GPU an hour; NaN: unknown
     char *facility;      // the chosen site as a facility file; free with tw_site_free
 } TwSite;

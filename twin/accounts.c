@@ -252,7 +252,7 @@ TwBill tw_accounts_bill(const TwPlant *plant, const void *block, double water_kg
     return b;
 }
 
-void tw_accounts_rule(const TwTariffRow *t, char text[200])
+void tw_accounts_rule(const TwTariffRow *t, char text[256])
 {
     char racks[64], facility[96];
     if (t->lease_usd_gpu_h > 0.0)
@@ -264,6 +264,6 @@ void tw_accounts_rule(const TwTariffRow *t, char text[200])
     else
         snprintf(facility, sizeof facility, "power in %.4g, cooling in %.4g, shell in %.4g", t->power_years,
                  t->cooling_years, t->shell_years);
-    snprintf(text, 200, "%s, %s, at %.4g %%; upkeep %.4g %% a year", racks, facility, 100.0 * t->interest_fraction,
+    snprintf(text, 256, "%s, %s, at %.4g %%; upkeep %.4g %% a year", racks, facility, 100.0 * t->interest_fraction,
              100.0 * t->opex_fraction);
 }

@@ -53,4 +53,4 @@ typedef struct TwBill {
 TwBill tw_accounts_bill(const TwPlant *plant, const void *block, double water_kg, double span_s);
 
 // How capital is written off, in one line: "racks in 5 years, power in 25, ...".
-void tw_accounts_rule(const TwTariffRow *tariff, char text[200]);
+void tw_accounts_rule(const TwTariffRow *tariff, char text[256]);

@@ -55,7 +55,7 @@ void tw_report_money(TwReport *report, const TwState *state, const TwWorkloadTot
                            {"cooling", "USD", "annuity of the cooling", b.cooling_usd},
                            {"shell", "USD", "annuity of shell and site", b.shell_usd}};
     tw_report_add_rows(report, facility, sizeof facility / sizeof *facility, "cost.facility_usd");
-    char rule[200];
+    char rule[256];
     tw_accounts_rule(&plant->tariff, rule);
     tw_report_add_text(report, "cost.written_off", "lives and interest of the annuities", rule);
     // capital a year for each MW that stands there
