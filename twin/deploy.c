@@ -419,6 +419,8 @@ static bool make_step(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error
                        .collectives = spec->collectives,
                        .fused_bytes = tw_fused_bytes(spec->fused_bytes, spec->layout.tensor),
                        .apart = spec->apart,
+                       .idle_sequence_s = spec->idle_sequence_s,
+                       .idle_most_s = spec->idle_most_s,
                        .two_batch = spec->two_batch,
                        .host_experts = spec->host_experts,
                        .host_bytes_s = spec->host_bytes_s,

@@ -48,10 +48,11 @@ typedef struct TwDeploySpec {
     int piece_most;
     int graph_most;
     TwCollectives collectives;
-    double fused_bytes[4];           // as in TwStepSpec, of up to two, four, eight and more ranks
-    unsigned apart;                  // of TwApart
-    TwKernelEngine engine, dense;    // whose kernels: of experts, of products and attention
-    bool training;                   // as in TwStepSpec
+    double fused_bytes[4];                  // as in TwStepSpec, of up to two, four, eight and more ranks
+    unsigned apart;                         // of TwApart
+    double idle_sequence_s, idle_most_s;    // as in TwStepSpec
+    TwKernelEngine engine, dense;           // whose kernels: of experts, of products and attention
+    bool training;                          // as in TwStepSpec
     TwSampler sampler;
     TwAllToAll all_to_all;
     bool deepep_beyond;     // auto is deepep where a replica reaches beyond an NVLink domain

@@ -292,6 +292,9 @@ static void set_trtllm(const TwRelease *r, const TwServed *s, TwEngineDefaults *
     // its models of the PyTorch flow sum, add and norm in one kernel (RESIDUAL_RMS_NORM of modeling_llama.py and its
     // like), within a buffer; those of the C++ flow when told to (reduce_fusion of plugin.py, off)
     if (!compiled && s->ranks < 2) fuse_sums(d, 16e6, 8e6, 8e6);
+    // one thread schedules, launches and handles what came of the step before: 580 us of the device at every step of 64
+    // sequences (issue 13957, May 2026); what it does goes over the sequences, and beyond 64 nothing is published
+    if (!compiled) d->idle_sequence_s = 580e-6 / 64.0, d->idle_most_s = 580e-6;
     // it gathers the tokens of all attention ranks and scatters the sums (fused_moe_cutlass.py) until its pull request
     // 8950 of November 2025, and on Hopper after it too (AIConfigurator's pull request 551)
     d->apart = trtllm_apart(r, s);
@@ -352,5 +355,6 @@ void tw_engine_deploy(const TwEngineDefaults *d, TwDeploySpec *spec)
     spec->collectives = d->collectives;
     memcpy(spec->fused_bytes, d->fused_bytes, sizeof d->fused_bytes);
     spec->apart = d->apart;
+    spec->idle_sequence_s = d->idle_sequence_s, spec->idle_most_s = d->idle_most_s;
     spec->deepep_beyond = d->deepep_beyond, spec->gathers = d->gathers;
 }

@@ -71,6 +71,7 @@ typedef struct TwEngineDefaults {
     double fused_bytes[4];          // of sums over up to two, four, eight and more ranks that norm as well, at most
     unsigned apart;                 // of TwApart
     bool deepep_beyond, gathers;    // where attention ranks have experts on other GPUs
+    double idle_sequence_s, idle_most_s;    // of the device between steps that are prepared beside it
     TwPolicy policy;
     int prefill_tokens, chunk_tokens;    // sglang: of an attention rank
     const char *front_end;

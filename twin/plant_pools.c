@@ -39,7 +39,7 @@ static char *step_name(const TwStepSpec *spec, const TwNode *gpu, const TwNode *
     if (!f) abort();
     fprintf(f,
             "step %s %s %s %s %s %s %s %d %d %d %d %d %d %a %a %d %a %a %a %a %d %d %d %d %d %d %d %d %d %d %a %d %d "
-            "%d %a %u %a %d %d %a %a %d %d %d",
+            "%d %a %u %a %d %d %a %a %d %d %d %a %a",
             chip, shape, spec->calibration ? spec->calibration : "-", spec->precision, spec->kv_precision,
             spec->attention_precision, spec->output_precision, spec->tensor_parallel, spec->attention_ranks,
             spec->pipeline_parallel, spec->expert_parallel, spec->max_tokens, spec->max_sequences, spec->host_step_s,
@@ -49,7 +49,7 @@ static char *step_name(const TwStepSpec *spec, const TwNode *gpu, const TwNode *
             (int)spec->all_to_all, (int)spec->graphs, spec->launch_s, spec->graph_most, (int)spec->dense,
             (int)spec->profile, spec->fused_bytes, spec->apart, spec->window_seen, spec->plain_windows,
             spec->plain_decode, spec->gate_s, spec->piece_launch_s, spec->piece_most, (int)spec->state,
-            (int)spec->scan);
+            (int)spec->scan, spec->idle_sequence_s, spec->idle_most_s);
     name_curve(f, "reduce", &(TwCurve){spec->comm_count, spec->comm_bytes, spec->comm_s, spec->comm_measured, NULL});
     const TwCurve *curves[] = {&spec->gather, &spec->scatter, &spec->dispatch, &spec->combine, &spec->send};
     for (size_t i = 0; i < sizeof curves / sizeof *curves; i++) name_curve(f, "curve", curves[i]);
@@ -116,6 +116,7 @@ static bool compile_step(TwPlant *plant, const TwPoolRow *row, const TwNode *poo
         spec.piece_launch_s = named->piece_launch_s, spec.piece_most = named->piece_most;
         spec.fused_bytes = tw_fused_bytes(named->fused_bytes, layout->tensor);
         spec.apart = named->apart;
+        spec.idle_sequence_s = named->idle_sequence_s, spec.idle_most_s = named->idle_most_s;
         if (!tw_node_given(pool, "kernels")) spec.dense = named->dense;
         if (named->unified_sinks) spec.prompt = tw_prompt_with_sinks(spec.prompt, model, gpu);
         spec.all_to_all =

@@ -40,6 +40,8 @@ static int by_deploy(const void *left, const void *right)
     if (!c) c = (int)a->collectives - (int)b->collectives;
     if (!c) c = memcmp(a->fused_bytes, b->fused_bytes, sizeof a->fused_bytes);
     if (!c) c = (int)a->apart - (int)b->apart;
+    if (!c) c = (a->idle_sequence_s > b->idle_sequence_s) - (a->idle_sequence_s < b->idle_sequence_s);
+    if (!c) c = (a->idle_most_s > b->idle_most_s) - (a->idle_most_s < b->idle_most_s);
     if (!c) c = (int)a->two_batch - (int)b->two_batch;
     if (!c) c = (int)a->engine - (int)b->engine;
     if (!c) c = (int)a->dense - (int)b->dense;

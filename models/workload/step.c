@@ -407,6 +407,8 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
     t->way_tokens = spec->max_tokens > spec->max_sequences ? spec->max_tokens : spec->max_sequences;
     t->host_step_ns = 1e9 * spec->host_step_s;
     t->host_sequence_ns = 1e9 * spec->host_sequence_s;
+    t->idle_sequence_ns = 1e9 * spec->idle_sequence_s;
+    t->idle_most_ns = 1e9 * spec->idle_most_s;
     t->async = spec->async_scheduling;
     t->graph_doubling = spec->graph_doubling;
     t->compose = (TwCompose){.model = &t->model,
@@ -441,6 +443,7 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
     t->compose.host_experts = spec->host_experts;
     t->compose.fused_bytes = spec->fused_bytes;
     t->compose.apart = spec->apart;
+    t->compose.fused_wait_s = spec->chip->fp4_flops > 0.0 ? tw_fused_skew_s : tw_rank_skew_s;
     t->two_batch = spec->two_batch;
     t->compose.moe_imbalance = spec->moe_imbalance;
     // shares of its own: on top of balanced routing

@@ -209,6 +209,9 @@ typedef struct TwStepSpec {
     TwMemoryProfile profile;      // without static_memory: whose measure of what is kept
     double moe_imbalance;         // time of the experts over balanced routing; 0: as in the tables, power law 1.2
     TwRouting routing;            // which experts tokens go to
+    // What the device stands still between steps though the host prepares them beside it: a sequence of a rank, at
+    // most.
+    double idle_sequence_s, idle_most_s;
     double context_tokens;    // typical length of a sequence, for the cache of windowed layers; 0: as if all were full
     double window_seen;       // most tokens that a decode reads in a windowed layer; 0: the window
     bool plain_windows;       // windowed layers decode on a kernel of one query head a block, which shares no reads

@@ -52,7 +52,7 @@ typedef struct TwLanes {
     double logits_up[TW_LANES], decode_up[TW_LANES];      // weight of the upper nodes
     double context[TW_LANES], per_context[TW_LANES];      // lower end of the cell in K, one over its width
     double part[TW_LANES];                                // where K lies in it
-    double host_ns[TW_LANES];
+    double host_ns[TW_LANES], idle_ns[TW_LANES];
 } TwLanes;
 
 // What they cost at a level: at the lower end of their cells, and how much more from there to the upper.

@@ -12,6 +12,9 @@ static const double few_tokens = 256.0;
 // while tables of collectives are timed with ranks aligned. From closed loops of Llama-3.1-70B at batch 4 over TP2 and
 // TP8 (docs/validation-assumptions.md).
 const double tw_rank_skew_s = 4.0e-6;
+// in sums that norm, on Blackwell, of which alone there are traces: 8.7 us over eight B200 where the table has 6.0
+// (pull request 7621 of sglang); 8 to 9 under vLLM (its issue 55261), about 8 over eight GB300 (32461 of sglang)
+const double tw_fused_skew_s = 0.9e-6;
 
 // Kernels work in tiles: a window, however short, costs as full attention on prompts of this length. Tables of windows
 // of 128 tokens: as long as full attention at 512 on all six chips.
@@ -244,7 +247,8 @@ static void transfer(const Out *out, const TwMove *move)
     const TwCurve *curves[TW_MOVES] = {&reduce, &c->gather, &c->scatter, &c->dispatch, &c->combine, &c->send};
     const TwCurve *curve = curves[move->what];
     TwKernelShape shape = {.op = TW_KERNEL_COLLECTIVE, .read = tw_op_collective(move->bytes, move->factor).bytes};
-    double skew_s = move->what == TW_MOVE_SEND ? 0.0 : tw_rank_skew_s * log2(move->ranks);
+    double wait_s = move->wait_s > 0.0 ? move->wait_s : tw_rank_skew_s;
+    double skew_s = move->what == TW_MOVE_SEND ? 0.0 : wait_s * log2(move->ranks);
     shape.seconds = tw_compose_curve_s(c, curve, move->bytes, move->factor) + skew_s;
     TwKernelCost cost = tw_kernel_query(c->kernels, &shape);
     cost.evidence = curve->count > 0 && curve->measured ? TW_PUBLISHED : TW_ASSUMED;
@@ -253,7 +257,7 @@ static void transfer(const Out *out, const TwMove *move)
 
 static TwMove all_reduce(const TwCompose *c, const char *name, double times, double bytes)
 {
-    return (TwMove){name, TW_MOVE_REDUCE, times, c->tp, bytes, 2.0 * (c->tp - 1.0) / c->tp};
+    return (TwMove){name, TW_MOVE_REDUCE, times, c->tp, bytes, 2.0 * (c->tp - 1.0) / c->tp, 0.0};
 }
 
 // Kernels of their own; of those that sums are in the kernel of, what they read and write is left.
@@ -433,11 +437,11 @@ int tw_compose_exchange(const TwCompose *c, double n, TwMove *move)
     gathered_s += tw_compose_curve_s(c, &c->scatter, n * hidden * 2.0, share);
     bool brings = c->all_to_all == TW_A2A_AUTO ? all_s <= gathered_s : c->all_to_all == TW_A2A_DEEPEP;
     if (c->ep > 1.0 && brings) {
-        move[0] = (TwMove){"dispatch", TW_MOVE_DISPATCH, layers, c->ep, sent * e, 1.0};
-        move[1] = (TwMove){"combine", TW_MOVE_COMBINE, layers, c->ep, sent * 2.0, 1.0};
+        move[0] = (TwMove){"dispatch", TW_MOVE_DISPATCH, layers, c->ep, sent * e, 1.0, 0.0};
+        move[1] = (TwMove){"combine", TW_MOVE_COMBINE, layers, c->ep, sent * 2.0, 1.0, 0.0};
     } else {
-        move[0] = (TwMove){"gather tokens", TW_MOVE_GATHER, layers, gpus, n * hidden * e, share};
-        move[1] = (TwMove){"scatter sums", TW_MOVE_SCATTER, layers, gpus, n * hidden * 2.0, share};
+        move[0] = (TwMove){"gather tokens", TW_MOVE_GATHER, layers, gpus, n * hidden * e, share, 0.0};
+        move[1] = (TwMove){"scatter sums", TW_MOVE_SCATTER, layers, gpus, n * hidden * 2.0, share, 0.0};
     }
     return 2;
 }
@@ -539,10 +543,12 @@ int tw_compose_sums(const TwCompose *c, double tokens, TwMove *move)
     // after attention, and after what is no routed expert of other ranks
     double sums = c->ranks > 1.0 ? layers + layers_of(c, m->layers - m->moe_layers) : 2.0 * layers;
     if (c->tp > 1.0) move[count++] = all_reduce(c, "all-reduce", sums, row);
+    if (sums_norm(c, tokens)) move[0].wait_s = c->fused_wait_s;
     // two numbers of 32 bits a token
     if (c->tp > 1.0 && m->norms_span_heads)
         move[count++] = all_reduce(c, "sums of norms", attentions_of(c), 8.0 * tokens);
-    if (c->stages > 1.0) move[count++] = (TwMove){"next stage", TW_MOVE_SEND, c->stages - 1.0, c->tp, row / c->tp, 1.0};
+    if (c->stages > 1.0)
+        move[count++] = (TwMove){"next stage", TW_MOVE_SEND, c->stages - 1.0, c->tp, row / c->tp, 1.0, 0.0};
     return count;
 }
 

@@ -43,8 +43,9 @@ typedef struct TwCompose {
     int comm_count;
     const double *comm_bytes, *comm_s;
     bool comm_measured;
-    double fused_bytes;    // of a sum that its kernel norms as well, at most
-    unsigned apart;        // of TwApart
+    double fused_bytes;     // of a sum that its kernel norms as well, at most
+    unsigned apart;         // of TwApart
+    double fused_wait_s;    // of ranks for the last of them in such a sum, a doubling
     TwCurve gather, scatter, dispatch, combine, send;
     double link_bytes_s;
 } TwCompose;
@@ -53,7 +54,7 @@ typedef struct TwCompose {
 static inline int tw_at_least_one(int n) { return n < 1 ? 1 : n; }
 
 // What ranks wait at a collective for the last of them, a doubling of ranks.
-extern const double tw_rank_skew_s;
+extern const double tw_rank_skew_s, tw_fused_skew_s;
 
 // Which number type each part of the model has under a precision (docs/calibration.md); attention's projections and its
 // output's as said, "auto" or NULL: as released. False: unknown word.
@@ -77,6 +78,7 @@ typedef struct TwMove {
     const char *name;
     TwMoveKind what;
     double times, ranks, bytes, factor;
+    double wait_s;    // of ranks for the last of them, a doubling; 0: tw_rank_skew_s
 } TwMove;
 // Those of tokens n of a rank (sums, sends), of the tokens of all ranks of a stage (exchange with experts), of logits;
 // how many, at most TW_MOVES.

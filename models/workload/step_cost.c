@@ -384,7 +384,9 @@ static void place_dealt(Placed *p, const TwStepTables *t, const TwBatch *b, cons
     place_sequences(t, b, dealt, r, &step->context_end);
     place_prefill(t, b, dealt, r, &step->history_end);
     place_congestion(t, r, congestion);
-    r->host_ns = t->host_step_ns + t->host_sequence_ns * (double)per_way(b->decodes + b->chunks, ways);
+    double sequences = (double)per_way(b->decodes + b->chunks, ways);
+    r->host_ns = t->host_step_ns + t->host_sequence_ns * sequences;
+    r->launch.gap_ns += tw_idle_ns(t, sequences);
     p->context_part = p->history_part = 0.0;
     if (r->has_decode) {
         p->per_context = 1.0 / (r->context[1] - r->context[0]);

@@ -77,6 +77,7 @@ static bool place(TwLaneGroup *a, const TwStepTables *t, int count, int drafts, 
             l->part[j] = ((double)steps[b].context[j] - l->context[j]) * l->per_context[j];
         for (int j = 0; j < TW_LANES; j++)
             l->host_ns[j] = t->host_step_ns + t->host_sequence_ns * (double)steps[b].decodes[j];
+        for (int j = 0; j < TW_LANES; j++) l->idle_ns[j] = tw_idle_ns(t, (double)steps[b].decodes[j]);
     }
     return true;
 }
@@ -95,13 +96,12 @@ static inline TwCell device_at(const TwStepTables *t, const TwLanes *l, int j, i
     return sum(device, between(decode, decode + (ptrdiff_t)t->lengths.count * TW_LEVELS, l->decode_up[j]));
 }
 
-static const TwLaunch none = {true, 0.0, 0.0};    // these run from one graph
-
 static TwCell end_at(const TwLaneGroup *a, const TwLanes *l, int j, int level, ptrdiff_t node)
 {
     TwCell device = common(a, level);
     if (l->logits[j]) device = device_at(a->tables, l, j, level, device, node);
-    return whole(a->tables, l->host_ns[j], &none, level, device);
+    const TwLaunch graph = {true, 0.0, l->idle_ns[j]};    // these run from one
+    return whole(a->tables, l->host_ns[j], &graph, level, device);
 }
 
 // The same within the board limit: at the highest clock at which the mean power is allowed.
@@ -129,9 +129,9 @@ static inline double with_host(const TwStepTables *t, const TwLanes *l, int leve
 {
     double steady_w = t->steady_w[level], live_w = t->live_w, limit_w = t->limit_w, over = 0.0, ns[TW_LANES];
     if (t->async)
-        for (int j = 0; j < TW_LANES; j++) ns[j] = larger(e->ns[j], l->host_ns[j]);
+        for (int j = 0; j < TW_LANES; j++) ns[j] = larger(e->ns[j] + l->idle_ns[j], l->host_ns[j]);
     else
-        for (int j = 0; j < TW_LANES; j++) ns[j] = e->ns[j] + l->host_ns[j];
+        for (int j = 0; j < TW_LANES; j++) ns[j] = e->ns[j] + l->idle_ns[j] + l->host_ns[j];
     for (int j = 0; j < TW_LANES; j++) e->nj[j] = e->nj[j] + steady_w * e->ns[j] + live_w * (ns[j] - e->ns[j]);
     for (int j = 0; j < TW_LANES; j++) e->ns[j] = ns[j];
     for (int j = 0; j < TW_LANES; j++) over = larger(e->nj[j] - limit_w * e->ns[j], over);

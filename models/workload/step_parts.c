@@ -158,7 +158,8 @@ int tw_step_parts(const TwStepModel *model, const TwBatch *batch, TwStepPart *pa
         b.part[i].bytes = b.cost[i].bytes * t->gpus;
         device += b.part[i].time_s;
     }
-    double host = 1e-9 * (t->host_step_ns + t->host_sequence_ns * ((batch->decodes + batch->chunks + ways - 1) / ways));
+    int sequences = (batch->decodes + batch->chunks + ways - 1) / ways;
+    double host = 1e-9 * (t->host_step_ns + t->host_sequence_ns * sequences);
     // what is drawn at any time, each part has for all of its own
     if (hidden != 0.0 && b.count < PARTS_MOST)
         b.part[b.count++] = (TwStepPart){.name = "behind the other half",
@@ -166,17 +167,19 @@ int tw_step_parts(const TwStepModel *model, const TwBatch *batch, TwStepPart *pa
                                          .time_s = -hidden,
                                          .energy_j = -hidden * tw_power_steady_w(&power, clock) * t->gpus};
     // as whole() of step_cell.h has it: kernels and what is between them, or the host that starts them
-    double launch_s = 1e-9 * launch.host_ns, gap_s = 1e-9 * launch.gap_ns;
-    double read_s = fmax(1e-9 * t->host_read_ns - (device + gap_s), 0.0),
-           run_s = fmax(device + gap_s + read_s, launch_s);
+    double launch_s = 1e-9 * launch.host_ns, gap_s = 1e-9 * launch.gap_ns,
+           idle_s = 1e-9 * tw_idle_ns(t, (double)sequences);
+    double read_s = fmax(1e-9 * t->host_read_ns - (device + gap_s + idle_s), 0.0),
+           run_s = fmax(device + gap_s + idle_s + read_s, launch_s);
     if (t->async) host = fmax(host + launch_s - run_s, 0.0);
     const struct {
         const char *name;
         TwEvidence evidence;
         double time_s;
     } waits[] = {{"between launches", TW_PUBLISHED, gap_s},
+                 {"between steps", TW_ASSUMED, idle_s},
                  {"weights from the host", TW_ASSUMED, read_s},
-                 {"launches by the host", TW_PUBLISHED, fmax(launch_s - (device + gap_s + read_s), 0.0)},
+                 {"launches by the host", TW_PUBLISHED, fmax(launch_s - (device + gap_s + idle_s + read_s), 0.0)},
                  {"host", TW_ASSUMED, host}};
     for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
         if (!(waits[i].time_s > 0.0) || b.count == PARTS_MOST) continue;

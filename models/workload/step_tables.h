@@ -58,7 +58,7 @@ typedef struct TwStepTables {
     double live_w, limit_w, gpus;
     int ways, stages;    // parts that a batch is dealt into: attention ranks x stages; stages alone
     int way_tokens;      // most tokens of a part
-    double host_step_ns, host_sequence_ns;
+    double host_step_ns, host_sequence_ns, idle_sequence_ns, idle_most_ns;
     double host_read_ns;    // of weights that come from the host at every step, beside the kernels
     bool async, graph_doubling, two_batch;
     TwLaunch eager, pieces;    // of a step kernel by kernel, and of one in pieces
@@ -101,6 +101,13 @@ void tw_step_tables_build(TwStepTables *tables, const TwStepSpec *spec);
 // step_congestion.c: after the axes. A node and the weight of the one above it.
 void tw_step_congestion_build(TwStepTables *tables, int count, const TwCongestion *congestions);
 double tw_step_congestion_ns(const TwCongestionTables *tables, int part, int node, double up, double congestion);
+
+// Of the device between steps, of so many sequences of a rank.
+static inline double tw_idle_ns(const TwStepTables *t, double sequences)
+{
+    double ns = t->idle_sequence_ns * sequences;
+    return ns < t->idle_most_ns ? ns : t->idle_most_ns;
+}
 
 // How the host starts a step of so many tokens of a rank, with prompts or without.
 static inline TwLaunch tw_launch_of(const TwStepTables *t, int tokens, bool prompts)

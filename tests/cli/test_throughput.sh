@@ -204,7 +204,8 @@ ours = {r["case"]: r["ours"] for r in json.load(sys.stdin)["rows"] if r["unit"] 
 print(ours, file=sys.stderr)
 assert ours["own"] == ours["waits"] and ours["mine"] == ours["round"], ours
 assert 0.8 < ours["own"] / ours["hides"] < 0.95 and ours["first"] < 0.9 * ours["later"], ours
-assert 0.7 < ours["triton"] / ours["generator"] < 0.97, ours
+# 0.5.9 sums and norms in one kernel, too
+assert 0.6 < ours["triton"] / ours["generator"] < 0.97, ours
 # 89 and 58 layers choose their experts by many kernels, 33 us longer each
 assert 2.6e-3 < 1 / ours["gates"] - 1 / ours["gate"] < 3.4e-3, ours
 assert 1.7e-3 < 1 / ours["gates_8"] - 1 / ours["gate_8"] < 2.2e-3, ours

@@ -387,7 +387,7 @@ static void sums_that_norm(void)
 {
     const double start_s = 2.5e-6;
     Fixture f;
-    CHECK(fixture_open(&f, "b200_sxm", "llama-3.1-70b", "fp8", 4));
+    CHECK(fixture_open(&f, "h200_sxm", "llama-3.1-70b", "fp8", 4));
     TwStepModel *apart = fixture_model(&f), *fused;
     f.spec.fused_bytes = 16.0 * 8192.0 * 2.0;
     fused = fixture_model(&f);
@@ -403,6 +403,59 @@ static void sums_that_norm(void)
     apart = fixture_model(&f), f.spec.fused_bytes = 1e9, fused = fixture_model(&f);
     CHECK(part_s(apart, &within, NULL) == part_s(fused, &within, NULL));
     tw_step_destroy(apart), tw_step_destroy(fused);
+    fixture_close(&f);
+}
+
+// Ranks wait less in a sum that norms where it has been traced, on Blackwell: so much a doubling of ranks, beyond what
+// the sum and its norm take by themselves.
+static void waits_of_fused_sums(void)
+{
+    static const struct {
+        const char *chip;
+        double less_s;
+    } chips[] = {{"b200_sxm", 3.1e-6}, {"gb300", 3.1e-6}, {"h200_sxm", 0.0}};
+    for (size_t i = 0; i < sizeof chips / sizeof *chips; i++) {
+        Fixture f;
+        CHECK(fixture_open(&f, chips[i].chip, "llama-3.1-70b", "fp8", 8));
+        TwStepModel *apart = fixture_model(&f), *fused;
+        f.spec.fused_bytes = 16.0 * 8192.0 * 2.0;
+        fused = fixture_model(&f);
+        TwBatch within = decode_batch(16, 2000), beyond = decode_batch(24, 2000);
+        double saved = part_s(apart, &within, "all-reduce") - part_s(fused, &within, "all-reduce");
+        CHECK_NEAR(saved, 2.0 * 80.0 * 3.0 * chips[i].less_s, 1e-9);
+        CHECK(part_s(apart, &beyond, NULL) == part_s(fused, &beyond, NULL));
+        tw_step_destroy(apart), tw_step_destroy(fused);
+        fixture_close(&f);
+    }
+}
+
+// The device stands still between steps so long a sequence of a rank, up to a most, at live power: in the step, in its
+// parts, and behind the host where that takes longer.
+static void idle_between_steps(void)
+{
+    const double idle_s = 9e-6, most_s = 0.4e-3;
+    Fixture f;
+    CHECK(fixture_open(&f, "h200_sxm", "llama-3.1-70b", "fp8", 2));
+    f.spec.async_scheduling = true;
+    TwStepModel *none = fixture_model(&f), *some, *hosted;
+    f.spec.idle_sequence_s = idle_s, f.spec.idle_most_s = most_s;
+    some = fixture_model(&f);
+    f.spec.host_step_s = 0.1;
+    hosted = fixture_model(&f);
+    static const int counts[] = {1, 16, 64};    // below the board limit
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        TwBatch batch = decode_batch(counts[i], 1000);
+        double want_ms = 1e3 * fmin(idle_s * counts[i], most_s), before = time_ms(none, FULL, batch);
+        CHECK_NEAR(time_ms(some, FULL, batch) - before, want_ms, 1e-9);
+        CHECK_NEAR(1e3 * part_s(some, &batch, "between steps"), want_ms, 1e-9);
+        CHECK_NEAR(1e3 * (part_s(some, &batch, NULL) - part_s(none, &batch, NULL)), want_ms, 1e-6);
+        CHECK_NEAR(time_ms(hosted, FULL, batch), 100.0, 1e-9);
+        double energy = power_w(none, FULL, batch) * before + 2.0 * 126.0 * want_ms;
+        CHECK_NEAR(power_w(some, FULL, batch) * time_ms(some, FULL, batch), energy, 1e-6);
+    }
+    TwBatch one = decode_batch(1, 1000);
+    CHECK(part_s(none, &one, "between steps") == 0.0);
+    tw_step_destroy(none), tw_step_destroy(some), tw_step_destroy(hosted);
     fixture_close(&f);
 }
 
@@ -1116,6 +1169,8 @@ int main(void)
     padding_and_parallelism();
     collectives();
     sums_that_norm();
+    waits_of_fused_sums();
+    idle_between_steps();
     kernels_of_their_own();
     quantisation_in_norms_as_published();
     query_and_key_norms();
