@@ -195,9 +195,11 @@ static void set_vllm(const TwRelease *r, const TwServed *s, TwEngineDefaults *d)
     // experts on Triton's kernels everywhere until 0.20 (issue 41306), but block-scaled fp8 since 0.11.1: DeepGEMM's at
     // any number of tokens (pull request 26197), over eight ranks of tensor parallelism not since 0.12 (29346); scales
     // a channel, as Meta's release of Llama 4 has them, by CUTLASS's grouped products (16537); mxfp4 on Hopper by
-    // Marlin's kernel to 0.11.0, by Triton's since (issues 23278, 33155)
-    if (before(r, 20, 0)) d->kernels = TW_ENGINE_TRITON;
-    bool grouped = !before(r, 11, 1) && before(r, 20, 0) && (s->tensor != 8 || before(r, 12, 0));
+    // Marlin's kernel to 0.11.0, by Triton's since (issues 23278, 33155); on Blackwell all but bf16 by the generator's
+    // since 0.15 (32414, issue 33543)
+    bool generated = !before(r, 15, 0) && !s->hopper && !s->before_hopper && strcmp(s->precision, "bf16") != 0;
+    if (before(r, 20, 0) && !generated) d->kernels = TW_ENGINE_TRITON;
+    bool grouped = !before(r, 11, 1) && before(r, 20, 0) && !generated && (s->tensor != 8 || before(r, 12, 0));
     if (grouped && strcmp(s->precision, "fp8_block") == 0) d->kernels = TW_ENGINE_DEEPGEMM;
     if (s->chunked && strcmp(s->precision, "fp8") == 0) d->kernels = TW_ENGINE_TRTLLM;
     if (to_0_11_0 && s->hopper && strcmp(s->precision, "mxfp4") == 0) d->mixed = TW_MIXED_MARLIN;
