@@ -50,7 +50,8 @@ for set in "cooling.plant.kind=dry_cooler" "cooling.plant.kind=adiabatic_cooler"
         grep -qF "$text" out.txt || fail "--set $set: no \"$text\""
     done
 done
-# racks, sensors and valves of one loop, and chips that shut down: both integrators tell the same story
+# racks, sensors and valves of one loop, and chips that shut down: both integrators tell the same story; pumps fail where no
+# rack passes its limit at an exchange, so that a hundredth of a second does not decide which of two shuts it down
 cat > racks.cfg <<END
 $(sed '/^events/,/^);/d; /^run:/d' "$facilities/reference/pump_loss.cfg")
 events = (
@@ -60,7 +61,7 @@ events = (
   { at_s = 280.0; kind = "sensor_frozen";   feed = "cdu1"; for_s = 40.0;  value = 36.0; },
   { at_s = 340.0; kind = "valve_drift";     feed = "cdu1"; for_s = 60.0;  value = 2.0; },
   { at_s = 420.0; kind = "plant_pump_trip"; for_s = 40.0; },
-  { at_s = 480.0; kind = "pump_fail";       feed = "cdu1"; for_s = 120.0; }
+  { at_s = 480.4; kind = "pump_fail";       feed = "cdu1"; for_s = 120.0; }
 );
 run: { start = "2026-07-01 12:00:00"; for_s = 920.0; exchange_s = 1.0; };
 END
