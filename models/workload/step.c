@@ -443,7 +443,9 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
     t->compose.host_experts = spec->host_experts;
     t->compose.fused_bytes = spec->fused_bytes;
     t->compose.apart = spec->apart;
-    t->compose.fused_wait_s = spec->chip->fp4_flops > 0.0 ? tw_fused_skew_s : tw_rank_skew_s;
+    // where what lies between steps is known as well: else the four microseconds stand for it, too
+    bool split = spec->chip->fp4_flops > 0.0 && spec->idle_most_s > 0.0;
+    t->compose.fused_wait_s = split ? tw_fused_skew_s : tw_rank_skew_s;
     t->two_batch = spec->two_batch;
     t->compose.moe_imbalance = spec->moe_imbalance;
     // shares of its own: on top of balanced routing
