@@ -160,32 +160,13 @@ bool tw_cli_parted_asked(const TwOptions *o)
 bool tw_cli_parted(const TwOptions *o, const TwDeploySpec *spec, TwServeSpec *serve, TwDeploySpec *front, bool *unlike,
                    int *status)
 {
-    static const char *const of_rates[] = {"router",
-                                           "routers",
-                                           "planner",
-                                           "predictor",
-                                           "plan-every",
-                                           "profile",
-                                           "re-role",
-                                           "ttft-slo",
-                                           "tpot-slo",
-                                           "itl-slo",
-                                           "itl-share",
-                                           "patience",
-                                           "timeout",
-                                           "leave",
-                                           "sessions",
-                                           "signal-period",
-                                           "kv-event-delay",
-                                           "kv-ttl",
-                                           "busy-kv",
-                                           "busy-prompt-tokens",
-                                           "busy-waiting",
-                                           "busy-queue",
-                                           "slow-share",
-                                           "slow-times",
-                                           "for",
-                                           NULL};
+    static const char *const of_rates[] = {"router",         "routers",    "planner",    "predictor",
+                                           "plan-every",     "profile",    "re-role",    "ttft-slo",
+                                           "tpot-slo",       "itl-slo",    "itl-share",  "patience",
+                                           "timeout",        "leave",      "sessions",   "signal-period",
+                                           "kv-event-delay", "kv-ttl",     "busy-kv",    "busy-prompt-tokens",
+                                           "busy-waiting",   "busy-queue", "slow-share", "slow-times",
+                                           "client-retries", "for",        NULL};
     int64_t prefills;
     *status = TW_USAGE;
     if (tw_options_idle(o, "a closed loop over --prefill-replicas", of_rates) ||

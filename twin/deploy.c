@@ -45,15 +45,17 @@ static bool unknown_part(const TwKind *kind, const char *name, TwError *error)
     int count = shipped_names(folder, ".cfg", arena, &names);
     // as others write it, then as it may be misspelt
     const char *near = NULL, *part;
-    char meant[96] = "", known[400] = "";
+    char meant[96] = "", known[800] = "";
     if (kind == &tw_accelerator_kind && tw_throughput_gpu(name, &part)) snprintf(meant, sizeof meant, "%s", part);
     if (kind == &tw_model_kind) tw_throughput_model(name, meant, sizeof meant);
     for (int i = 0; i < count; i++)
         if (strcmp(names[i], meant) == 0) near = names[i];
     if (!near) near = tw_nearest(meant[0] ? meant : name, names, count);
-    for (int i = 0; i < count && strlen(known) + strlen(names[i]) + 3 < sizeof known; i++) {
+    for (int i = 0; i < count; i++) {
+        bool room = strlen(known) + strlen(names[i]) + 8 < sizeof known;
         if (i) strcat(known, ", ");
-        strcat(known, names[i]);
+        strcat(known, room ? names[i] : "...");
+        if (!room) break;
     }
     tw_fail(error, TW_BAD_INPUT, "unknown %s \"%s\"%s%s%s; known: %s", kind->name, name,
             near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "", known);

@@ -296,6 +296,14 @@ static double windowed_share(const TwStepSpec *spec)
 // SGLang's --mamba-full-memory-ratio: states over the cache.
 static const double state_ratio = 0.9;
 
+static bool states_too_large(const TwStepModel *model, double room, TwError *error)
+{
+    return tw_fail(error, TW_BAD_INPUT,
+                   "states of linear attention do not fit: %.4g GB a sequence and GPU, %.4g GB left beside the "
+                   "weights; raise tensor_parallel or choose a smaller precision",
+                   model->state_bytes * 1e-9, room * 1e-9);
+}
+
 // What states take: pages of the cache that sequences take with their first token, or, as SGLang has it, a pool of
 // their own, which the cache leaves its part to.
 static bool set_state(TwStepModel *model, const TwStepSpec *spec, const TwCompose *c, TwError *error)
@@ -306,18 +314,16 @@ static bool set_state(TwStepModel *model, const TwStepSpec *spec, const TwCompos
     if (m->linear_layers < 1) return true;
     TwStepSource *source = &model->source;
     source->state_sent_tokens = tw_linear_state_bytes(m, c->state, 1) / (tw_model_kv_elements(m, 1) * cache_bytes);
+    double tokens = (double)model->kv_blocks_16 / c->ranks * 16.0, room = tokens * model->kv_bytes_per_token;
     if (!spec->static_memory) {
-        source->state_tokens = (int32_t)tw_linear_paged_tokens(m, c->state, cache_bytes, spec->tensor_parallel);
+        double paged = tw_linear_paged_tokens(m, c->state, cache_bytes, spec->tensor_parallel);
+        if (!(paged < fmin(tokens, INT32_MAX))) return states_too_large(model, room, error);
+        source->state_tokens = (int32_t)paged;
         return true;
     }
-    double room = (double)model->kv_blocks_16 / c->ranks * 16.0 * model->kv_bytes_per_token;
     double states = floor(room * state_ratio / (1.0 + state_ratio) / model->state_bytes);
     model->kv_blocks_16 = (int64_t)((double)model->kv_blocks_16 / (1.0 + state_ratio));
-    if (states < 1.0 || model->kv_blocks_16 < 1)
-        return tw_fail(error, TW_BAD_INPUT,
-                       "states of linear attention do not fit: %.4g GB a sequence and GPU, %.4g GB left beside the "
-                       "weights; raise tensor_parallel or choose a smaller precision",
-                       model->state_bytes * 1e-9, room * 1e-9);
+    if (states < 1.0 || model->kv_blocks_16 < 1) return states_too_large(model, room, error);
     source->state_sequences = (int32_t)fmin(states, 1e6);
     return true;
 }

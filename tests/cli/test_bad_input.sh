@@ -29,6 +29,8 @@ done
 expect 0 "H200 SXM" "$TOKENWORKS" step --chip NVIDIA-H200 --model llama-3.1-8b --decode 1x1
 expect 3 'did you mean "llama-3.1-8b"?' "$TOKENWORKS" step --chip H100 --model meta-llama/Llama-3.1-8B-Instruct --decode 1x1
 expect 3 'did you mean "deepseek-v3"?' "$TOKENWORKS" step --chip h100 --model deepseek-ai/DeepSeek-R1-0528 --decode 1x1
+# to the last of them
+expect 3 "qwen3.5-397b-a17b" "$TOKENWORKS" step --chip h100 --model unheard-of --decode 1x1
 expect 2 "--quiet takes no value" "$TOKENWORKS" run "$dps" --quiet=3
 expect 2 "--s is short for --set, --seed" "$TOKENWORKS" run "$dps" --s 3
 expect 2 "--seed" "$TOKENWORKS" run "$dps" --seed 99999999999999999999

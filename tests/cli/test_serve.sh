@@ -352,6 +352,7 @@ loop="$TOKENWORKS serve --chip h200 --model llama-3.1-8b --isl 2000 --osl 50 --l
 expect 0 "prompts on 2 x 1 H200" $loop --replicas 2 --prefill-replicas 2 --concurrency 30
 expect 0 "KV goes over NVLink" $loop --prefill-replicas 2 --concurrency 30
 expect 0 "KV goes through the cards" $loop --tp 8 --prefill-replicas 1 --prefill-tp 1 --concurrency 30
+expect 2 "client-retries" $loop --prefill-replicas 2 --concurrency 30 --client-retries 2
 expect 0 "" $loop --replicas 2 --prefill-replicas 2 --sweep --concurrency 64 --json
 cp out.txt parted.json
 expect 0 "" $loop --replicas 2 --prefill-replicas 2 --prefill-chip h100 --prefill-tp 2 --concurrency 64 --json

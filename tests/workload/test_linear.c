@@ -166,6 +166,9 @@ static void what_does_not_fit_is_told(void)
     refused(&f, "linear_value_heads");
     f.model = good, f.model.linear_key_heads = 2;
     refused(&f, "linear_key_heads");
+    // states of 39 GB a sequence and GPU, beside weights that leave less
+    f.model = good, f.model.linear_value_heads = f.model.linear_key_dim = 4096;
+    refused(&f, "states of linear attention do not fit");
     f.model = good;
     TwStepModel *model = fixture_model(&f);
     TwEngineSpec spec = {.step = &model->source,
