@@ -7,7 +7,7 @@ static double layers_of(const TwCompose *c, int64_t layers) { return (double)lay
 bool tw_sparse_short(const TwCompose *c, double length)
 {
     bool dense = c->sglang || tw_dense_engine(c->attention) == TW_ENGINE_TRTLLM;
-    return dense && length < (double)c->model->index_tokens;
+    return dense && length <= (double)c->model->index_tokens;
 }
 
 // Scores of `rows` queries over `seen` tokens each, of caches with `cached` in all.

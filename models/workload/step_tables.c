@@ -290,8 +290,8 @@ void tw_step_tables_build(TwStepTables *t, const TwStepSpec *spec)
     int most = max_tokens > max_sequences ? max_tokens : max_sequences;
     t->tokens = axis_make(t->arena, most, next_captured);
     t->sequences = axis_make(t->arena, max_sequences, next_batch);
-    // kinks of windowed attention and of what can be chosen
-    t->lengths = lengths_make(t->arena, m->window_tokens > 0 ? m->window_tokens : m->index_tokens);
+    // kinks of windowed attention, and of lengths beyond what can be chosen
+    t->lengths = lengths_make(t->arena, tw_model_is_sparse(m) ? m->index_tokens + 1 : m->window_tokens);
     build_experts(t, most * (t->ways / t->stages));
     build_dense(t);
     build_halves(t);

@@ -274,8 +274,11 @@ static void prompts(void)
         CHECK(part_s(model, beyond, "prefill attention") == 0.0 && part_s(model, on, "prefill attention") == 0.0);
         CHECK(part_s(model, beyond, "sparse prefill attention") > 0.0 &&
               part_s(model, on, "prefill index scores") > 0.0);
+        TwBatch most = prefill_batch(1, 2048, 0), over = prefill_batch(1, 2048, 1);
+        CHECK((part_s(model, most, "prefill attention") > 0.0) == dense);
+        CHECK(part_s(model, over, "prefill index scores") > 0.0 && at(model, &most) < at(model, &over));
         // the tables see the same
-        static const int64_t chunks[] = {300, 1900, 2100, 8192}, histories[] = {0, 140, 5000, 90000};
+        static const int64_t chunks[] = {300, 2048, 2049, 8192}, histories[] = {0, 140, 5000, 90000};
         for (int c = 0; c < 4; c++)
             for (int h = 0; h < 4; h++) {
                 TwBatch b = prefill_batch(1, chunks[c], histories[h]);
