@@ -24,6 +24,11 @@ static bool rates_of(const TwDeploy *deploy, Rates *rates, TwError *error)
     return good;
 }
 
+static const TwDeploy *deploy_of(const TwParted *apart, int replica)
+{
+    return apart->is_prefill[replica] ? apart->prefill : apart->decode;
+}
+
 // Each in the next domain with room for it, from `next` on. Returns the one behind the last.
 static int place(const TwParted *apart, bool prefill, bool both, int next, int *domain)
 {
@@ -31,7 +36,7 @@ static int place(const TwParted *apart, bool prefill, bool both, int next, int *
     int64_t size = deploy->chip.domain_gpus, used = 0;
     for (int i = 0; i < apart->count; i++) {
         if (!both && apart->is_prefill[i] != prefill) continue;
-        int gpus = (apart->is_prefill[i] ? apart->prefill : apart->decode)->gpus;
+        int gpus = deploy_of(apart, i)->gpus;
         if (used > 0 && used + gpus > size) next++, used = 0;
         domain[i] = next;
         used += gpus;
@@ -53,8 +58,7 @@ bool tw_parted_links(const TwParted *apart, TwArena *arena, TwPartedLinks *links
     links->inside = domains == 1;
     // one that needs several shares none
     for (int i = 0; i < apart->count; i++)
-        if ((apart->is_prefill[i] ? apart->prefill : apart->decode)->gpus > apart->decode->chip.domain_gpus)
-            links->domain[i] = -1 - i;
+        if (deploy_of(apart, i)->gpus > deploy_of(apart, i)->chip.domain_gpus) links->domain[i] = -1 - i;
     double cards_s = fmax(rates[0].cards_s, rates[1].cards_s), inside_s = fmax(rates[0].inside_s, rates[1].inside_s);
     for (int i = 0; i < apart->count; i++) {
         const Rates *own = &rates[apart->is_prefill[i]];

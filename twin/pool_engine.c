@@ -339,6 +339,11 @@ bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double bloc
     spec->retry = row.retry;
     spec->detect_s = row.detect_s;
     spec->again = (TwComeAgain){(int)row.client_retries, row.client_retry_s, row.client_retry_max_s};
+    if (row.client_retries > 0 && row.client_retry_max_s < row.client_retry_s) {
+        tw_node_error(node, "client_retry_max_s", errors, "client_retry_max_s = %g is below the %g that it begins with",
+                      row.client_retry_max_s, row.client_retry_s);
+        return false;
+    }
     if (!set_tiers(node, arena, block_bytes, spec->cell_count, engine, errors)) return false;
     if (engine->tier_count > 0 && !engine->prefix_cache) {
         tw_node_error(node, "tiers", errors,

@@ -230,6 +230,8 @@ expect 3 "nothing breaks" "$TOKENWORKS" availability "$dps"
 
 # what is wrong with a list below a group has the line of the list
 expect 3 "capacity_tb = 1e-6: 1e+06 B, expected room for a block" "$TOKENWORKS" check "$facilities/deepseek_day.cfg" --set workload.pools.0.engine.tiers.0.capacity_tb=1e-6
+expect 3 "client_retry_max_s = 8 is below the 20 that it begins with" "$TOKENWORKS" check "$facilities/agentic.cfg" --set workload.pools.1.engine.client_retries=3 \
+    --set workload.pools.1.engine.client_retry_s=20
 expect 3 "deepseek_day.cfg:26:" "$TOKENWORKS" check "$facilities/deepseek_day.cfg" --set 'workload.pools.0.engine.prefix_cache="off"'
 
 # what only the models know has the line of the setting that they name, or of the group
