@@ -3,6 +3,7 @@
 #include "viz/png.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@ static bool is_blind(const char *driver)
 
 // windows that are open over each other: a run, the study it came from
 static int video_depth;
+static struct sigaction before_video;    // what SIGPIPE did
 
 // A display that goes away ends the process from within Xlib by exit(1), after a line of its own.
 static void display_gone(void)
@@ -40,6 +42,8 @@ bool tw_video_begin(TwError *error)
     static bool watched;
     if (!watched) atexit(display_gone);
     watched = true;
+    // a word to a display that is gone is an error of Xlib's, which display_gone tells, and not the process' death
+    sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, &before_video);
     video_depth = 1;
     return true;
 }
@@ -47,6 +51,7 @@ bool tw_video_begin(TwError *error)
 void tw_video_end(void)
 {
     if (--video_depth > 0) return;
+    sigaction(SIGPIPE, &before_video, NULL);
     SDL_QuitSubSystem(SDL_INIT_VIDEO);
     SDL_Quit();
 }
