@@ -77,8 +77,10 @@ static bool set_engine(const TwOptions *o, const char *missing, const TwParallel
     TwServed served = {
         .precision = precision, .tensor = layout->tensor, .ranks = layout->ranks, .stages = layout->stages};
     if (tw_load_part(&tw_accelerator_kind, tw_cli_chip(o->serving[TW_ON_CHIP]), &chip, &chip_config, &error) &&
-        tw_load_part(&tw_model_kind, o->serving[TW_ON_MODEL], &model, &model_config, &error))
+        tw_load_part(&tw_model_kind, o->serving[TW_ON_MODEL], &model, &model_config, &error)) {
         served = tw_served(&chip, &model, precision, layout);
+        engine->mixture = served.mixture, engine->positions = model.positions;
+    }
     if (chip_config) tw_config_destroy(chip_config);
     if (model_config) tw_config_destroy(model_config);
     engine->defaults = tw_engine_defaults(&engine->release, &served);
@@ -261,13 +263,13 @@ void tw_cli_warn_limit(const TwAcceleratorRow *chip, double gpu_w)
                 gpu_w, chip->limit_w);
 }
 
-TwLike tw_cli_like(const TwRelease *release, const TwDeploySpec *spec, TwLoadKind load)
+TwLike tw_cli_like(const TwCliEngine *engine, const TwDeploySpec *spec, TwLoadKind load)
 {
-    TwModelRow model;
+    const TwServingEngine kind = engine->release.engine;
     return (TwLike){.chip = spec->chip,
-                    .mixture = tw_model_numbers(spec->model, &model) && model.experts > 0,
+                    .mixture = engine->mixture,
                     // no row is of it
-                    .engine = release->engine == TW_SERVING_IDEAL ? "" : tw_serving_names[release->engine],
+                    .engine = kind == TW_SERVING_IDEAL ? "" : tw_serving_names[kind],
                     .load = load == TW_LOAD_CLOSED                          ? "closed"
                             : load == TW_LOAD_OPEN || load == TW_LOAD_TRACE ? "open"
                                                                             : "offline"};

@@ -16,11 +16,14 @@ bool tw_cli_word(const TwOptions *options, TwServing option, const char *name, c
 
 // Chip, model, types, layout and routing; h200 may be written for h200_sxm. False: *status says why, and stderr.
 // spec->routing.share, where it is given, is the caller's to free, then too. The engine of --engine (NULL: `missing`,
-// or where that is NULL none) sets what is not given by an option of its own.
+// or where that is NULL none) sets what is not given by an option of its own; mixture and positions (the model's
+// longest context) are known where there is one, 0 where its part cannot be read.
 typedef struct TwCliEngine {
     bool asked;
     TwRelease release;
     TwEngineDefaults defaults;
+    bool mixture;
+    int64_t positions;
 } TwCliEngine;
 bool tw_cli_deployment(const TwOptions *options, const char *missing, TwCliEngine *engine, TwDeploySpec *spec,
                        int *status);
@@ -38,7 +41,7 @@ void tw_cli_warn_limit(const TwAcceleratorRow *chip, double gpu_w);
 bool tw_cli_deploy(TwDeploy *deploy, const TwOptions *options, const TwDeploySpec *spec, int *status);
 
 // What published rows are like a deployment under this load (twin/accuracy.h).
-TwLike tw_cli_like(const TwRelease *release, const TwDeploySpec *spec, TwLoadKind load);
+TwLike tw_cli_like(const TwCliEngine *engine, const TwDeploySpec *spec, TwLoadKind load);
 // How far predictions of such were from published figures: lines of the quantities in `which` (bits 1 << TwErrorOf), or
 // a member of a JSON object. Where the table cannot be read stderr says why.
 void tw_cli_accuracy(const TwLike *like, unsigned which);

@@ -261,13 +261,6 @@ void tw_cli_told_dropped(const TwTrace *trace)
                (long long)trace->dropped_bad);
 }
 
-// The longest context of the model; 0: its part cannot be read, which is told when it is deployed.
-static int64_t positions_of(const TwOptions *o)
-{
-    TwModelRow model;
-    return tw_model_numbers(o->serving[TW_ON_MODEL], &model) ? model.positions : 0;
-}
-
 // Of the rows that are sent, as far as the model takes them.
 static void trace_means(const TwTrace *trace, int64_t positions, TwServeSpec *s)
 {
@@ -282,7 +275,8 @@ static void trace_means(const TwTrace *trace, int64_t positions, TwServeSpec *s)
     s->input_mean = input / (double)rows, s->output_mean = output / (double)rows;
 }
 
-static bool set_load(const TwOptions *o, TwServeSpec *s, TwTrace **trace, int *status)
+// positions: the model's longest context.
+static bool set_load(const TwOptions *o, int64_t positions, TwServeSpec *s, TwTrace **trace, int *status)
 {
     int64_t replicas;
     *status = TW_USAGE;
@@ -325,7 +319,7 @@ static bool set_load(const TwOptions *o, TwServeSpec *s, TwTrace **trace, int *s
         s->kind = TW_LOAD_TRACE;
         s->trace = *trace;
         s->context_tokens = 0;
-        trace_means(*trace, positions_of(o), s);
+        trace_means(*trace, positions, s);
     } else {
         s->kind = given                                             ? TW_LOAD_OPEN
                   : s->concurrency > 0.0 || o->serving[TW_ON_SWEEP] ? TW_LOAD_CLOSED
@@ -344,7 +338,7 @@ typedef struct Rates {
 static Rates rates_of(const TwDeploy *d, const TwServeSpec *s, const TwServeResult *r)
 {
     double others = d->gpus * s->replicas * (s->prefills > 0 ? s->decodes : 1), fronts = 0.0;
-    const TwDeploy *p = s->prefill ? s->prefill : d;
+    const TwDeploy *p = tw_serve_prefill(s, d);
     if (s->prefills > 0) fronts = s->prefills * p->gpus;
     Rates k = {.gpus = others + fronts};
     double share = fronts / k.gpus;
@@ -365,7 +359,7 @@ static void head(const TwRelease *release, const TwDeploySpec *spec, const TwDep
     char name[32];
     printf("%s in %s, cache %s, on %g x %d %s\n", spec->model, spec->precision, spec->kv_precision,
            s->prefills > 0 ? s->decodes : s->replicas, d->gpus, d->chip.title);
-    const TwDeploy *p = s->prefill ? s->prefill : d;
+    const TwDeploy *p = tw_serve_prefill(s, d);
     if (s->prefills > 0)
         printf("prompts on %d x %d %s: tensor parallel %d, attention ranks %d; first token: %s, blocks: %s\n",
                s->prefills, p->gpus, p->chip.title, p->step->tensor_parallel, p->step->attention_ranks,
@@ -518,7 +512,7 @@ static void print_json(const TwRelease *release, const TwDeploySpec *spec, const
     const TwServeResult none = {0};
     tw_json_member(stdout, "gpus", rates_of(d, s, &none).gpus);
     if (s->prefills > 0) {
-        const TwDeploy *p = s->prefill ? s->prefill : d;
+        const TwDeploy *p = tw_serve_prefill(s, d);
         tw_json_member(stdout, "replicas", s->decodes);
         tw_json_member(stdout, "prefill_replicas", s->prefills);
         printf(", \"prefill_chip\": ");
@@ -584,15 +578,16 @@ static bool draw(const TwOptions *o, const TwDeploySpec *spec, const TwDeploy *d
     }
     snprintf(title, sizeof title, "%s in %s on %s: throughput against interactivity", spec->model, spec->precision,
              spec->chip);
-    snprintf(subtitle, sizeof subtitle,
-             "%.0f tokens in, %.0f out; %d GPU%s a replica; every point a closed loop, "
-             "with so many requests in flight",
-             s->input_mean, s->output_mean, d->gpus, d->gpus > 1 ? "s" : "");
     if (s->prefills > 0)
         snprintf(subtitle, sizeof subtitle,
                  "%.0f tokens in, %.0f out; prompts on %d x %d GPUs, decodes on %d x %d, watts of both; closed loops "
                  "with so many in flight",
-                 s->input_mean, s->output_mean, s->prefills, (s->prefill ? s->prefill : d)->gpus, s->decodes, d->gpus);
+                 s->input_mean, s->output_mean, s->prefills, tw_serve_prefill(s, d)->gpus, s->decodes, d->gpus);
+    else
+        snprintf(subtitle, sizeof subtitle,
+                 "%.0f tokens in, %.0f out; %d GPU%s a replica; every point a closed loop, "
+                 "with so many requests in flight",
+                 s->input_mean, s->output_mean, d->gpus, d->gpus > 1 ? "s" : "");
     TwPlot plot = {
         .kind = TW_PLOT_LINES,
         .title = title,
@@ -636,7 +631,7 @@ static int serve_all(const TwOptions *o, TwDeploySpec *deployed)
     TwEngineSpec engine;
     if (!set_engine(o, &of.defaults, &spec, &serve)) return TW_USAGE;
     if (!set_policy(o, &of.defaults, &serve, &engine, &status)) return status;
-    if (!set_lengths(o, &serve, &status) || !set_load(o, &serve, &trace, &status)) return status;
+    if (!set_lengths(o, &serve, &status) || !set_load(o, of.positions, &serve, &trace, &status)) return status;
     if (o->screenshot && !o->serving[TW_ON_SWEEP]) {
         fprintf(stderr, "tokenworks: --screenshot draws the frontier: with --sweep\n");
         return TW_USAGE;
@@ -651,7 +646,7 @@ static int serve_all(const TwOptions *o, TwDeploySpec *deployed)
     spec.context_tokens = serve.input_mean + 0.5 * serve.output_mean;
     spec.output_tokens = serve.output_mean;
     spec.longest_tokens = serve.context_tokens;
-    const TwLike like = tw_cli_like(&of.release, &spec, serve.kind);
+    const TwLike like = tw_cli_like(&of, &spec, serve.kind);
     if (o->serving[TW_ON_GPUS]) {
         status = tw_cli_layouts(o, &spec, &serve, &engine, &like);
         tw_trace_destroy(trace);

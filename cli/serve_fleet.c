@@ -475,7 +475,7 @@ int tw_cli_fleet(const TwOptions *o, const TwDeploySpec *spec, const TwDeploy *d
         !tw_cli_real(o, TW_ON_TIMEOUT, "timeout", 1e-6, 1e9, 0.0, &engine->timeout_s) ||
         !tw_cli_real(o, TW_ON_LEAVE, "leave", 1e-6, 1e9, 0.0, &engine->leave_s))
         return TW_USAGE;
-    engine->prefix_cache |= fleet.sessions != NULL && !(deploy->step->source.state_sent_tokens > 0.0);
+    engine->prefix_cache |= fleet.sessions != NULL && tw_step_finds_cached(&deploy->step->source);
     // room for the whole answer, request by request
     if (serve->admission == TW_ADMIT_WHOLE && !o->serving[TW_ON_POLICY]) engine->policy = TW_TRTLLM;
     fleet.kv_token_bytes = tw_serve_token_bytes(deploy, spec->kv_precision);

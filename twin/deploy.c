@@ -367,7 +367,7 @@ void tw_step_windows(TwStepSpec *step, double context_tokens, double output_toke
     // before Blackwell XQA knows no chunks and TensorRT-LLM's plain kernel stands in, but where no sequence leaves the
     // first (its pull request 6306)
     bool within = longest_tokens > 0 && (double)longest_tokens < chunk;
-    step->plain_windows = one_pool && !within && !(step->chip->fp4_flops > 0.0);
+    step->plain_windows = one_pool && !within && !tw_since_blackwell(step->chip);
 }
 
 TwAllToAll tw_all_to_all_of(TwAllToAll asked, const TwParallel *layout, int domain_gpus, bool deepep_beyond,

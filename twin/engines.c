@@ -94,7 +94,7 @@ TwServed tw_served(const TwAcceleratorRow *chip, const TwModelRow *model, const 
 {
     bool before = tw_before_hopper(chip);
     TwServed served = {.before_hopper = before,
-                       .hopper = !before && !(chip->fp4_flops > 0.0),
+                       .hopper = !before && !tw_since_blackwell(chip),
                        .precision = precision,
                        .tensor = layout->tensor,
                        .ranks = layout->ranks,

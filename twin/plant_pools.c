@@ -48,8 +48,8 @@ static char *step_name(const TwStepSpec *spec, const TwNode *gpu, const TwNode *
             spec->two_batch, (int)spec->sampler, (int)spec->mixed, (int)spec->prompt, spec->static_memory,
             (int)spec->all_to_all, (int)spec->graphs, spec->launch_s, spec->graph_most, (int)spec->dense,
             (int)spec->profile, spec->fused_bytes, spec->apart, spec->window_seen, spec->plain_windows,
-            spec->plain_decode, spec->gate_s, spec->piece_launch_s, spec->piece_most, (int)spec->state,
-            (int)spec->scan, spec->idle_sequence_s, spec->idle_most_s);
+            spec->plain_decode, spec->gate_s, spec->piece_launch_s, spec->piece_most, (int)spec->state, (int)spec->scan,
+            spec->idle_sequence_s, spec->idle_most_s);
     name_curve(f, "reduce", &(TwCurve){spec->comm_count, spec->comm_bytes, spec->comm_s, spec->comm_measured, NULL});
     const TwCurve *curves[] = {&spec->gather, &spec->scatter, &spec->dispatch, &spec->combine, &spec->send};
     for (size_t i = 0; i < sizeof curves / sizeof *curves; i++) name_curve(f, "curve", curves[i]);
@@ -590,7 +590,7 @@ static TwEngineSpec *make_engine(Draft *d, double token_bytes, TwPoolSpec *spec)
     TwPoolPlan *pool = d->pool;
     TwEngineSpec *engine = TW_TAKE(d->plant->arena, 1, TwEngineSpec);
     // blocks hold no states: such models find nothing again
-    bool finds = pool->shares && !(pool->step->source.state_sent_tokens > 0.0);
+    bool finds = pool->shares && tw_step_finds_cached(&pool->step->source);
     if (!tw_pool_engine(d->node, d->plant->arena, finds, token_bytes * (double)d->own.row.block_tokens,
                         d->own.parallel.ranks, spec->kv_blocks, d->named, engine, spec, d->errors))
         return NULL;

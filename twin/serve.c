@@ -167,7 +167,7 @@ static int simulated(const TwServeSpec *spec) { return spec->prefills > 0 ? spec
 
 static int gpus_of(const TwDeploy *deploy, const TwServeSpec *spec)
 {
-    int prompts = (spec->prefill ? spec->prefill : deploy)->gpus;
+    int prompts = tw_serve_prefill(spec, deploy)->gpus;
     return spec->prefills > 0 ? spec->prefills * prompts + spec->decodes * deploy->gpus : deploy->gpus;
 }
 
@@ -184,7 +184,7 @@ static bool part_prompts(Run *run, const TwDeploy *deploy, const TwServeSpec *sp
     bool *is_prefill = TW_TAKE(run->arena, count, bool);
     int *zero = TW_TAKE(run->arena, count, int);
     for (int i = 0; i < spec->prefills; i++) is_prefill[i] = true;
-    const TwParted apart = {deploy, spec->prefill ? spec->prefill : deploy, count, is_prefill};
+    const TwParted apart = {deploy, tw_serve_prefill(spec, deploy), count, is_prefill};
     TwPartedLinks links;
     if (!tw_parted_links(&apart, run->arena, &links, error)) return false;
     // room for the whole answer, request by request
@@ -223,7 +223,7 @@ TwEngineSpec tw_serve_engine(const TwDeploy *deploy, const TwServeSpec *spec)
 {
     TwEngineSpec engine = spec->engine ? *spec->engine : (TwEngineSpec){0};
     // blocks hold no states: such models find nothing again
-    bool finds = !(deploy->step->source.state_sent_tokens > 0.0);
+    bool finds = tw_step_finds_cached(&deploy->step->source);
     engine.prefix_cache |= finds && spec->trace && tw_trace_shares(spec->trace);
     TwPolicy policy = spec->admission == TW_ADMIT_WHOLE ? TW_TRTLLM : engine.policy;
     bool known =

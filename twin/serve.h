@@ -55,6 +55,12 @@ typedef struct TwServeSpec {
     const char *log;    // file of one row for each request of the replica; NULL: none
 } TwServeSpec;
 
+// What computes prompts apart: a deployment of its own, or as the others.
+static inline const TwDeploy *tw_serve_prefill(const TwServeSpec *spec, const TwDeploy *deploy)
+{
+    return spec->prefill ? spec->prefill : deploy;
+}
+
 // Bytes of KV of a token, all GPUs of a replica.
 double tw_serve_token_bytes(const TwDeploy *deploy, const char *kv_precision);
 

@@ -50,9 +50,9 @@ static bool set_own_chip(TwThroughputRow *row, TwArena *arena)
     if (good) {
         row->deploy.chip = row->gpu;
         snprintf(name, sizeof name, "%s: %s",
-                 tw_before_hopper(&chip) ? "A100"
-                 : chip.fp4_flops > 0.0  ? "Blackwell"
-                                         : "Hopper",
+                 tw_before_hopper(&chip)     ? "A100"
+                 : tw_since_blackwell(&chip) ? "Blackwell"
+                                             : "Hopper",
                  row->gpu);
         row->gpu = tw_arena_text(arena, name);
     }

@@ -48,14 +48,7 @@ static Move move_take(Work *w)
 
 static TwRequest request_of(const TwRow *row, const TwCold *cold, const TwContent *content)
 {
-    TwRequest request = {.arrival_ns = row->arrival_ns,
-                         .input_tokens = row->input,
-                         .output_tokens = row->output,
-                         .id = row->id,
-                         .service = row->service,
-                         .priority = row->priority,
-                         .tenant = row->tenant,
-                         .images = row->images};
+    TwRequest request = tw_row_request(row);
     if (row->first_ns == 0 && row->give_up_ns != INT64_MAX) request.patience_ns = row->give_up_ns - row->arrival_ns;
     if (cold && content) {
         request.session = cold->session;

@@ -120,6 +120,8 @@ TwNumber tw_number_computes(const TwAcceleratorRow *chip, TwNumber number)
 
 bool tw_before_hopper(const TwAcceleratorRow *chip) { return !(chip->fp8_flops > 0.0); }
 
+bool tw_since_blackwell(const TwAcceleratorRow *chip) { return chip->fp4_flops > 0.0; }
+
 TwMixedKernel tw_mixed_kernel(const TwAcceleratorRow *chip, TwMixedKernel asked)
 {
     if (tw_number_computes(chip, TW_MXFP4) != TW_BF16) return TW_MIXED_AUTO;

@@ -122,6 +122,7 @@ double tw_number_bytes(TwNumber number);        // of one weight with its scale:
 bool tw_number_weight_only(TwNumber number);    // w4a16, w8a16
 bool tw_number_mixed(TwNumber number);    // weights narrower than activations: mxfp4 and these; of all others one type
 bool tw_before_hopper(const TwAcceleratorRow *chip);                           // no fp8 units
+bool tw_since_blackwell(const TwAcceleratorRow *chip);                         // fp4 units
 TwNumber tw_number_computes(const TwAcceleratorRow *chip, TwNumber number);    // what such weights are multiplied in
 // What auto stands for: Triton's kernel from Hopper on, Marlin's before; auto where the chip has fp4 units.
 TwMixedKernel tw_mixed_kernel(const TwAcceleratorRow *chip, TwMixedKernel asked);

@@ -222,6 +222,19 @@ typedef struct TwRow {
     uint8_t images;
 } TwRow;
 
+// The request that it is of, without session, patience and content.
+static inline TwRequest tw_row_request(const TwRow *row)
+{
+    return (TwRequest){.arrival_ns = row->arrival_ns,
+                       .input_tokens = row->input,
+                       .output_tokens = row->output,
+                       .id = row->id,
+                       .service = row->service,
+                       .priority = row->priority,
+                       .tenant = row->tenant,
+                       .images = row->images};
+}
+
 // What is looked at rarely; the contents of most have two runs and fit the first cache line. Only where contents or
 // closed loops need it.
 enum { TW_RUNS_KEPT = TW_SEGMENTS + 2 };

@@ -130,7 +130,7 @@ static bool check_waits(const TwEngineSpec *spec, TwError *error)
 
 static bool check_policy(const TwEngineSpec *spec, TwError *error)
 {
-    if (spec->prefix_cache && spec->step->state_sent_tokens > 0.0)
+    if (spec->prefix_cache && !tw_step_finds_cached(spec->step))
         return tw_fail(
             error, TW_BAD_INPUT,
             "a prefix cache, but layers of the model keep a state a sequence, which no block holds: expected "

@@ -195,7 +195,7 @@ static inline double marlin_u(const TwKernelModel *model)
 {
     const double ampere = 0.452, hopper = 0.257;
     if (tw_before_hopper(&model->chip)) return ampere;
-    return model->chip.fp4_flops > 0.0 ? 0.5 * hopper : hopper;
+    return tw_since_blackwell(&model->chip) ? 0.5 * hopper : hopper;
 }
 
 // kernel_experts.c: tables of experts beside the fit; their kernels.

@@ -290,7 +290,7 @@ static TwKernelCost query_weight_only(const TwKernelModel *model, const TwKernel
     TwKernelCost cost = table->have
                             ? by_utilisation(model, s, table, true, read, s->number, s->m, 0.5 * e * s->n, s->k, s->m)
                             : roofline(model, s, read, s->m);
-    bool machete = !tw_before_hopper(&model->chip) && !(model->chip.fp4_flops > 0.0);
+    bool machete = !tw_before_hopper(&model->chip) && !tw_since_blackwell(&model->chip);
     double u = machete ? machete_u : marlin_u(model), compute_s = op.flop / (u * bounds.flops);
     cost.t_s = machete ? cost.t_s + compute_s : fmax(cost.t_s, cost.t0_s + compute_s);
     cost.flop = op.flop, cost.bytes = op.bytes;

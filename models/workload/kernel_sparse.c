@@ -32,7 +32,7 @@ static TwNumber index_number(const TwKernelModel *model)
     return tw_chip_peak(&model->chip, TW_FP8) > 0.0 ? TW_FP8 : TW_BF16;
 }
 
-static bool hopper(const TwKernelModel *model) { return !(model->chip.fp4_flops > 0.0); }
+static bool hopper(const TwKernelModel *model) { return !tw_since_blackwell(&model->chip); }
 
 TwKernelCost tw_kernel_index(const TwKernelModel *model, const TwKernelShape *s)
 {

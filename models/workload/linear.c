@@ -72,20 +72,19 @@ static const Known blackwell = {0.46,   0.79,  4.0e-6,   4.4e-6,  1.64e-9, 0.20e
 static const double hopper_flops = 989.5e12, blackwell_flops = 2250e12;
 static const double conv_start_s = 2.0e-6;
 
-static bool is_blackwell(const TwAcceleratorRow *chip) { return chip->fp4_flops > 0.0; }
-static const Known *known_of(const TwAcceleratorRow *chip) { return is_blackwell(chip) ? &blackwell : &hopper; }
+static const Known *known_of(const TwAcceleratorRow *chip) { return tw_since_blackwell(chip) ? &blackwell : &hopper; }
 
 // Chips of the generations that the times were published of, within what binning of boards changes.
 static bool was_timed(const TwAcceleratorRow *chip)
 {
-    double flops = is_blackwell(chip) ? blackwell_flops : hopper_flops;
+    double flops = tw_since_blackwell(chip) ? blackwell_flops : hopper_flops;
     return fabs(chip->bf16_flops / flops - 1.0) < 0.15;
 }
 
 // Processors of another generation by their peak.
 static double slower(const TwAcceleratorRow *chip)
 {
-    return was_timed(chip) ? 1.0 : (is_blackwell(chip) ? blackwell_flops : hopper_flops) / chip->bf16_flops;
+    return was_timed(chip) ? 1.0 : (tw_since_blackwell(chip) ? blackwell_flops : hopper_flops) / chip->bf16_flops;
 }
 
 TwLinearCost tw_linear_update(const TwAcceleratorRow *chip, const TwModelRow *m, TwStateType type, double tp,

@@ -14,14 +14,7 @@ static void tell(const TwEngine *e, TwReplica *r, const TwRow *row, TwOutcome ou
     if (!log || !log->finished) return;
     // a front end that is behind may pass the first token of a prompt computed apart on after all others
     if (outcome == TW_ENDED_DONE && now_ns < row->first_ns) now_ns = row->first_ns;
-    TwFinished done = {.request = {.arrival_ns = row->arrival_ns,
-                                   .input_tokens = row->input,
-                                   .output_tokens = row->output,
-                                   .id = row->id,
-                                   .service = row->service,
-                                   .priority = row->priority,
-                                   .tenant = row->tenant,
-                                   .images = row->images},
+    TwFinished done = {.request = tw_row_request(row),
                        .first_ns = row->first_ns <= now_ns ? row->first_ns : 0,    // else the front end had it still
                        .last_ns = now_ns,
                        .outcome = outcome,

@@ -150,7 +150,7 @@ static bool check_shapes(const TwStepSpec *spec, TwError *error)
     if (spec->mixed != TW_MIXED_AUTO && strcmp(spec->precision, "mxfp4") != 0)
         return tw_fail(error, TW_BAD_INPUT, "mxfp4_kernel = \"%s\" beside precision = \"%s\", expected mxfp4",
                        tw_mixed_kernels[spec->mixed], spec->precision);
-    if (spec->prompt == TW_PROMPT_TRITON && spec->chip->fp4_flops > 0.0)
+    if (spec->prompt == TW_PROMPT_TRITON && tw_since_blackwell(spec->chip))
         return tw_fail(error, TW_BAD_INPUT,
                        "prompt_attention = \"triton\", expected auto or flash: published for chips without fp4 units");
     if (spec->prompt == TW_PROMPT_TRITON && tw_model_is_mla(spec->model))
@@ -450,7 +450,7 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
     t->compose.fused_bytes = spec->fused_bytes;
     t->compose.apart = spec->apart;
     // where what lies between steps is known as well: else the four microseconds stand for it, too
-    bool split = spec->chip->fp4_flops > 0.0 && spec->idle_most_s > 0.0;
+    bool split = tw_since_blackwell(spec->chip) && spec->idle_most_s > 0.0;
     t->compose.fused_wait_s = split ? tw_fused_skew_s : tw_rank_skew_s;
     t->two_batch = spec->two_batch;
     t->compose.moe_imbalance = spec->moe_imbalance;

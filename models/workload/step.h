@@ -88,11 +88,14 @@ typedef struct TwStepSource {
     double idle_w;                    // replica with the model resident and nothing to do
     // Layers with a state: KV tokens that a sequence takes with its first one in memory, beside its own; those whose
     // bytes a sequence hands over beside its own; most sequences of a rank, where states have a pool of their own (0:
-    // no limit). Such models find nothing in a prefix cache, whose blocks hold no states.
+    // no limit).
     int32_t state_tokens;
     double state_sent_tokens;
     int32_t state_sequences;
 } TwStepSource;
+
+// False: finds nothing in a prefix cache, whose blocks hold no states.
+static inline bool tw_step_finds_cached(const TwStepSource *source) { return !(source->state_sent_tokens > 0.0); }
 
 // The level nearest to the clock that heat grants: a smooth throttle never grants all of full clock, and is no level of
 // its own until it takes half of one.

@@ -74,11 +74,11 @@ bool tw_compose_numbers(TwCompose *c, const TwStepSpec *spec, TwError *error)
     return attention_numbers(c, spec, mla, error);
 }
 
-// Weights of the latent attention that every GPU keeps whole: the two down-projections,
+// Weights of the latent attention that every GPU keeps whole: the two down-projections; and the indexer of sparse
+// attention.
 static double replicated_attention(const TwModelRow *m)
 {
     if (!tw_model_is_mla(m)) return 0.0;
-    // and the indexer of sparse attention
     TwWeights w = tw_model_weights(m);
     return (double)tw_model_attention_layers(m) * (double)m->hidden * (double)(m->q_rank + m->kv_rank + m->rope_dim) +
            w.indexer + w.index_weights;

@@ -132,3 +132,13 @@ static inline double power_w(const TwStepModel *model, int level, TwBatch batch)
     TwStep step = step_of(model, level, &batch);
     return affine_at(step.energy_nj, &batch) / affine_at(step.time_ns, &batch);
 }
+
+// Time of all parts of a step that are so called; NULL: of all.
+static inline double part_s(const TwStepModel *model, TwBatch batch, const char *name)
+{
+    TwStepPart parts[48];
+    double sum = 0.0;
+    for (int i = 0, n = tw_step_parts(model, &batch, parts, 48); i < n; i++)
+        if (!name || strcmp(parts[i].name, name) == 0) sum += parts[i].time_s;
+    return sum;
+}

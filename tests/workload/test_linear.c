@@ -93,16 +93,6 @@ static void kernels_as_published(void)
     fixture_close(&f);
 }
 
-static double part_s(const TwStepModel *model, const TwBatch *batch, const char *name)
-{
-    TwStepPart parts[48];
-    int count = tw_step_parts(model, batch, parts, 48);
-    double sum = 0.0;
-    for (int i = 0; i < count; i++)
-        if (strcmp(parts[i].name, name) == 0) sum += parts[i].time_s;
-    return sum;
-}
-
 // What layers with a state take is the same on any context and any history; attention has the other layers alone.
 static void states_do_not_grow(void)
 {
@@ -110,18 +100,18 @@ static void states_do_not_grow(void)
     CHECK(fixture_open(&f, "h200_sxm", "qwen3-next-80b-a3b", "bf16", 2));
     TwStepModel *model = fixture_model(&f);
     const TwBatch few = decode_batch(32, 1000), long_ones = decode_batch(32, 200000), many = decode_batch(256, 1000);
-    CHECK_NEAR(part_s(model, &long_ones, "linear update"), part_s(model, &few, "linear update"), 1e-9);
-    CHECK(part_s(model, &many, "linear update") > 4.0 * part_s(model, &few, "linear update"));
+    CHECK_NEAR(part_s(model, long_ones, "linear update"), part_s(model, few, "linear update"), 1e-9);
+    CHECK(part_s(model, many, "linear update") > 4.0 * part_s(model, few, "linear update"));
     const TwBatch fresh = prefill_batch(1, 4096, 0), later = prefill_batch(1, 4096, 100000);
-    CHECK_NEAR(part_s(model, &later, "linear scan"), part_s(model, &fresh, "linear scan"), 1e-9);
-    CHECK(part_s(model, &few, "linear scan") == 0.0 && part_s(model, &fresh, "linear update") == 0.0);
+    CHECK_NEAR(part_s(model, later, "linear scan"), part_s(model, fresh, "linear scan"), 1e-9);
+    CHECK(part_s(model, few, "linear scan") == 0.0 && part_s(model, fresh, "linear update") == 0.0);
     // one prompt waits for its chunks one after the other, eight do not
     const TwBatch eight = prefill_batch(8, 512, 0);
-    CHECK(part_s(model, &eight, "linear scan") < 0.85 * part_s(model, &fresh, "linear scan"));
+    CHECK(part_s(model, eight, "linear scan") < 0.85 * part_s(model, fresh, "linear scan"));
     // a quarter of the layers: attention of twelve is a quarter of that of as many more
     f.model.full_layers = 48, f.model.linear_layers = 0;
     TwStepModel *all = fixture_model(&f);
-    CHECK_NEAR(part_s(all, &long_ones, "decode attention"), 4.0 * part_s(model, &long_ones, "decode attention"), 1e-9);
+    CHECK_NEAR(part_s(all, long_ones, "decode attention"), 4.0 * part_s(model, long_ones, "decode attention"), 1e-9);
     CHECK(all->kv_bytes_per_token == 4.0 * model->kv_bytes_per_token && all->state_bytes == 0.0);
     CHECK(all->source.state_tokens == 0 && model->source.state_tokens == 3 * 544);
     tw_step_destroy(all);

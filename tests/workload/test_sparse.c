@@ -203,15 +203,6 @@ static double at(const TwStepModel *model, const TwBatch *b)
            step.time_ns.per_history * (double)b->chunk_history;
 }
 
-static double part_s(const TwStepModel *model, TwBatch batch, const char *name)
-{
-    TwStepPart parts[48];
-    double s = 0.0;
-    for (int k = tw_step_parts(model, &batch, parts, 48) - 1; k >= 0; k--)
-        if (strcmp(parts[k].name, name) == 0) s += parts[k].time_s;
-    return s;
-}
-
 // Beyond what can be chosen only the indexer's work grows with the context, and the time of a step as it does.
 static void only_the_indexer_grows(void)
 {
