@@ -620,122 +620,125 @@ static bool sweep(const TwDeploy *d, TwServeSpec *s, Point *points, int *count, 
     return true;
 }
 
-static int serve_all(const TwOptions *o, TwDeploySpec *deployed)
-{
-    TwServeSpec serve = {0};
-    TwTrace *trace = NULL;
-    int status, count = 1;
+// What a run is made of; close_run destroys what it owns.
+typedef struct Run {
     TwCliEngine of;
-    if (!tw_cli_deployment(o, "vllm", &of, deployed, &status)) return status;
-    TwDeploySpec spec = *deployed;
+    TwDeploySpec spec, front_spec;
+    TwServeSpec serve;
     TwEngineSpec engine;
-    if (!set_engine(o, &of.defaults, &spec, &serve)) return TW_USAGE;
-    if (!set_policy(o, &of.defaults, &serve, &engine, &status)) return status;
-    if (!set_lengths(o, &serve, &status) || !set_load(o, of.positions, &serve, &trace, &status)) return status;
+    TwTierSpec tiers[TW_TIERS];
+    TwLike like;
+    TwTrace *trace;
+    TwDeploy deploy, front;    // front: of prompts apart, where they are deployed unlike
+    bool deployed, unlike;
+} Run;
+
+static void close_run(Run *r)
+{
+    if (r->unlike) tw_deploy_destroy(&r->front);
+    if (r->deployed) tw_deploy_destroy(&r->deploy);
+    tw_trace_destroy(r->trace);
+    free((void *)r->spec.routing.share);
+}
+
+// Layout, engine, lengths and load of the options. False: said on stderr, *status.
+static bool read_run(const TwOptions *o, Run *r, int *status)
+{
+    static const char *const of_one_load[] = {"log", NULL}, *const of_layouts[] = {"split", "share", NULL};
+    if (!tw_cli_deployment(o, "vllm", &r->of, &r->spec, status)) return false;
+    *status = TW_USAGE;
+    if (!set_engine(o, &r->of.defaults, &r->spec, &r->serve)) return false;
+    if (!set_policy(o, &r->of.defaults, &r->serve, &r->engine, status)) return false;
+    if (!set_lengths(o, &r->serve, status) || !set_load(o, r->of.positions, &r->serve, &r->trace, status)) return false;
+    *status = TW_USAGE;
     if (o->screenshot && !o->serving[TW_ON_SWEEP]) {
         fprintf(stderr, "tokenworks: --screenshot draws the frontier: with --sweep\n");
-        return TW_USAGE;
+        return false;
     }
-    static const char *const of_one_load[] = {"log", NULL};
     const char *many = o->serving[TW_ON_SWEEP] ? "--sweep" : o->serving[TW_ON_GPUS] ? "--gpus" : NULL;
-    if (many && tw_options_idle(o, many, of_one_load)) {
-        tw_trace_destroy(trace);
-        return TW_USAGE;
-    }
-    serve.log = o->serving[TW_ON_LOG];
-    spec.context_tokens = serve.input_mean + 0.5 * serve.output_mean;
-    spec.output_tokens = serve.output_mean;
-    spec.longest_tokens = serve.context_tokens;
-    const TwLike like = tw_cli_like(&of, &spec, serve.kind);
-    if (o->serving[TW_ON_GPUS]) {
-        status = tw_cli_layouts(o, &spec, &serve, &engine, &like);
-        tw_trace_destroy(trace);
-        return status;
-    }
-    static const char *const of_layouts[] = {"split", "share", NULL};
-    if (tw_options_idle(o, "one layout", of_layouts)) {
-        tw_trace_destroy(trace);
-        return TW_USAGE;
-    }
-    TwDeploy deploy;
-    TwError error;
-    Point points[POINTS];
-    if (!tw_cli_deploy(&deploy, o, &spec, &status)) {
-        tw_trace_destroy(trace);
-        return status;
-    }
-    if (!check_ranks(o, &spec, &engine)) {
-        tw_deploy_destroy(&deploy);
-        tw_trace_destroy(trace);
-        return TW_USAGE;
-    }
-    if (serve.context_tokens > deploy.model.positions + 16)    // 16 are kept spare
-        fprintf(stderr, "tokenworks: warning: requests of %lld tokens: the longest context of the model is %lld\n",
-                (long long)serve.context_tokens - 16, (long long)deploy.model.positions);
-    tw_engine_of(&deploy, &engine);
-    TwTierSpec tiers[TW_TIERS];
-    bool caches = engine.prefix_cache || o->serving[TW_ON_SESSIONS] || (trace && tw_trace_shares(trace));
+    if (many && tw_options_idle(o, many, of_one_load)) return false;
+    if (!o->serving[TW_ON_GPUS] && tw_options_idle(o, "one layout", of_layouts)) return false;
+    r->serve.log = o->serving[TW_ON_LOG];
+    r->spec.context_tokens = r->serve.input_mean + 0.5 * r->serve.output_mean;
+    r->spec.output_tokens = r->serve.output_mean;
+    r->spec.longest_tokens = r->serve.context_tokens;
+    r->like = tw_cli_like(&r->of, &r->spec, r->serve.kind);
+    return true;
+}
+
+// One layout, compiled, and what of the options is judged by it. False: said on stderr, *status.
+static bool deploy_run(const TwOptions *o, Run *r, int *status)
+{
     static const char *const of_caches[] = {"kv-tier", NULL};
-    if ((!caches &&
-         tw_options_idle(o, "prompts that share nothing (--shared-prefix, --prompts, --sessions)", of_caches)) ||
-        !set_tiers(o, tw_serve_token_bytes(&deploy, spec.kv_precision), tiers, &engine)) {
-        tw_deploy_destroy(&deploy);
-        tw_trace_destroy(trace);
-        return TW_USAGE;
-    }
-    const bool parted = tw_cli_parted_asked(o);
-    if (tw_cli_fleet_asked(o) && !parted) {
-        status = tw_cli_fleet(o, &spec, &deploy, &serve, &engine, &like);
-        tw_deploy_destroy(&deploy);
-        tw_trace_destroy(trace);
-        return status;
-    }
-    TwDeploySpec front_spec;
-    TwDeploy front;
-    bool good = true, unlike = false;
-    if (parted) {
-        good = tw_cli_parted(o, &spec, &serve, &front_spec, &unlike, &status) &&
-               (!unlike || tw_cli_deploy(&front, o, &front_spec, &status));
-        if (!good) {
-            tw_deploy_destroy(&deploy);
-            tw_trace_destroy(trace);
-            return status;
-        }
-        if (unlike) serve.prefill = &front;
-        serve.kv_token_bytes = tw_serve_token_bytes(&deploy, spec.kv_precision);
-    }
-    if (o->serving[TW_ON_SWEEP]) {
-        good = sweep(&deploy, &serve, points, &count, &error);
-    } else {
-        points[0].concurrency = serve.concurrency;
-        good = tw_serve(&deploy, &serve, &points[0].result, &error);
-    }
+    r->deployed = tw_cli_deploy(&r->deploy, o, &r->spec, status);
+    if (!r->deployed) return false;
+    *status = TW_USAGE;
+    if (!check_ranks(o, &r->spec, &r->engine)) return false;
+    if (r->serve.context_tokens > r->deploy.model.positions + 16)    // 16 are kept spare
+        fprintf(stderr, "tokenworks: warning: requests of %lld tokens: the longest context of the model is %lld\n",
+                (long long)r->serve.context_tokens - 16, (long long)r->deploy.model.positions);
+    tw_engine_of(&r->deploy, &r->engine);
+    bool caches = r->engine.prefix_cache || o->serving[TW_ON_SESSIONS] || (r->trace && tw_trace_shares(r->trace));
+    if (!caches && tw_options_idle(o, "prompts that share nothing (--shared-prefix, --prompts, --sessions)", of_caches))
+        return false;
+    return set_tiers(o, tw_serve_token_bytes(&r->deploy, r->spec.kv_precision), r->tiers, &r->engine);
+}
+
+// Prompts on replicas of their own. False: said on stderr, *status.
+static bool part_run(const TwOptions *o, Run *r, int *status)
+{
+    bool unlike = false;
+    if (!tw_cli_parted(o, &r->spec, &r->serve, &r->front_spec, &unlike, status)) return false;
+    r->unlike = unlike && tw_cli_deploy(&r->front, o, &r->front_spec, status);
+    if (unlike && !r->unlike) return false;
+    if (unlike) r->serve.prefill = &r->front;
+    r->serve.kv_token_bytes = tw_serve_token_bytes(&r->deploy, r->spec.kv_precision);
+    return true;
+}
+
+static int serve_one(const TwOptions *o, Run *r)
+{
+    const bool sweeps = o->serving[TW_ON_SWEEP] != NULL;
+    TwError error;
+    Point points[POINTS] = {{.concurrency = r->serve.concurrency}};
+    int count = 1;
+    bool good = sweeps ? sweep(&r->deploy, &r->serve, points, &count, &error)
+                       : tw_serve(&r->deploy, &r->serve, &points[0].result, &error);
+    if (!good) return tw_cli_fail(&error);
     double most_w = 0.0;
-    for (int i = 0; good && i < count; i++) most_w = fmax(most_w, points[i].result.gpu_w);
-    tw_cli_warn_limit(&deploy.chip, most_w);
-    if (good && o->json) {
-        print_json(&of.release, &spec, &front_spec, &deploy, &serve, &like, points, count);
-    } else if (good) {
-        head(&of.release, &spec, &deploy, &serve);
-        if (o->serving[TW_ON_SWEEP])
-            print_sweep(&deploy, &serve, points, count);
+    for (int i = 0; i < count; i++) most_w = fmax(most_w, points[i].result.gpu_w);
+    tw_cli_warn_limit(&r->deploy.chip, most_w);
+    if (o->json) {
+        print_json(&r->of.release, &r->spec, &r->front_spec, &r->deploy, &r->serve, &r->like, points, count);
+    } else {
+        head(&r->of.release, &r->spec, &r->deploy, &r->serve);
+        if (sweeps)
+            print_sweep(&r->deploy, &r->serve, points, count);
         else
-            print_text(&deploy, &serve, &points[0].result);
-        tw_cli_accuracy(&like, o->serving[TW_ON_SWEEP] ? 1u << TW_ERROR_RATE : TW_ERRORS_TOLD);
+            print_text(&r->deploy, &r->serve, &points[0].result);
+        tw_cli_accuracy(&r->like, sweeps ? 1u << TW_ERROR_RATE : TW_ERRORS_TOLD);
     }
 #if TW_HAS_VIEW
-    if (good && o->screenshot) good = draw(o, &spec, &deploy, &serve, points, count, &error);
+    good = !o->screenshot || draw(o, &r->spec, &r->deploy, &r->serve, points, count, &error);
 #endif
-    if (unlike) tw_deploy_destroy(&front);
-    tw_deploy_destroy(&deploy);
-    tw_trace_destroy(trace);
     return good ? TW_DONE : tw_cli_fail(&error);
+}
+
+static int serve_run(const TwOptions *o, Run *r)
+{
+    int status;
+    if (!read_run(o, r, &status)) return status;
+    if (o->serving[TW_ON_GPUS]) return tw_cli_layouts(o, &r->spec, &r->serve, &r->engine, &r->like);
+    if (!deploy_run(o, r, &status)) return status;
+    if (tw_cli_parted_asked(o)) return part_run(o, r, &status) ? serve_one(o, r) : status;
+    if (tw_cli_fleet_asked(o)) return tw_cli_fleet(o, &r->spec, &r->deploy, &r->serve, &r->engine, &r->like);
+    return serve_one(o, r);
 }
 
 int tw_command_serve(const TwOptions *o)
 {
-    TwDeploySpec spec = {0};
-    int status = serve_all(o, &spec);
-    free((void *)spec.routing.share);
+    Run run = {0};
+    int status = serve_run(o, &run);
+    close_run(&run);
     return status;
 }
