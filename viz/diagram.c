@@ -84,9 +84,17 @@ void tw_diagram_bar(TwDraw *d, TwBox b, double share, double worst, bool near)
     tw_draw_rect(d, (TwBox){x, b.y - 2.0, 2.0, b.h + 4.0}, worst > 1.0 + 1e-9 ? style->status[TW_ALARM] : style->text);
 }
 
+// What is left of a flow, a head or a share that dies away is nothing to read: a tenth of a gram a second, of a pascal.
+static bool has_died_away(double value, const char *unit)
+{
+    bool dies = strcmp(unit, "kg/s") == 0 || strcmp(unit, "kPa") == 0 || strcmp(unit, "%") == 0;
+    return dies && fabs(value) < 1e-4;
+}
+
 const char *tw_diagram_unit(char text[48], double value, const char *unit)
 {
     char all[64];
+    if (has_died_away(value, unit)) value = 0.0;
     snprintf(text, 48, "%.47s", isnan(value) ? "\xe2\x80\x93" : tw_with_unit(all, value, unit));
     return text;
 }

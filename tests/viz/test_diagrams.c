@@ -438,8 +438,20 @@ static void the_oneline_tells_n_minus_1(void)
     }
 }
 
+// A loop whose pump stopped carries 1e-12 kg/s after minutes: nothing, and said so. A small time stays one.
+static void what_has_died_away_reads_zero(void)
+{
+    char text[48];
+    CHECK_TEXT(tw_diagram_unit(text, 1.3e-12, "kg/s"), "0 kg/s");
+    CHECK_TEXT(tw_diagram_unit(text, -1.3e-24, "kPa"), "0 kPa");
+    CHECK_HOLDS(tw_diagram_unit(text, 4.9e-12, "%"), "0 ");
+    CHECK(strncmp(tw_diagram_unit(text, 0.0021, "kg/s"), "0 ", 2) != 0);
+    CHECK(strncmp(tw_diagram_unit(text, 3e-5, "s"), "0 ", 2) != 0);
+}
+
 int main(void)
 {
+    what_has_died_away_reads_zero();
     boxes_never_overlap();
     a_click_selects_and_a_selection_is_marked();
     one_selection_in_all_views();
