@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-typedef enum Reason { OVER, STATE, LOAD, LEAK, WARM, LATE, DROPPED } Reason;
+typedef enum Reason { OVER, OFF, STATE, LOAD, LEAK, WARM, LATE, DROPPED } Reason;
 
 // A line while it is gathered: the worst so far.
 typedef struct Line {
@@ -122,6 +122,8 @@ static void find_late(const TwScene *s, int class, Lines *lines)
 
 static void find_racks(const TwScene *s, Lines *lines)
 {
+    for (int i = 0; i < s->rack_count; i++)
+        if (tw_rack_off(s, i)) add(lines, (Line){OFF, -1, 0, 2, i, 0, 0.0, NAN, NAN});
     for (int q = 0; q < s->quantity_count; q++) {
         double limit = s->quantities[q].limit;
         if (!isfinite(limit)) continue;
@@ -148,6 +150,16 @@ static const char *plural(const TwScene *s, int class)
     return class < 0 ? "racks" : "elements";
 }
 
+// a pool has no supply of its own: what is out are its replicas
+static const char *state_word(const TwScene *s, const Line *line)
+{
+    if (strcmp(s->classes[line->class].name, "pool") == 0) {
+        if (line->which == TW_IS_DEAD) return "no replica serves";
+        if (line->which == TW_IS_IMPAIRED) return "not all replicas serve";
+    }
+    return tw_scene_state_word((TwSceneState)line->which);
+}
+
 static void say(const TwScene *s, const Line *line, TwAbnormal *to)
 {
     char a[48], b[48], what[120];
@@ -159,8 +171,11 @@ static void say(const TwScene *s, const Line *line, TwAbnormal *to)
         snprintf(what, sizeof what, "%.40s %s, limit %s", q->label[0] ? q->label : q->name,
                  tw_diagram_unit(a, line->value, q->unit), tw_diagram_unit(b, line->bound, q->unit));
         break;
+    case OFF:
+        snprintf(what, sizeof what, "off, no power drawn");
+        break;
     case STATE:
-        snprintf(what, sizeof what, "%s", tw_scene_state_word((TwSceneState)line->which));
+        snprintf(what, sizeof what, "%s", state_word(s, line));
         break;
     case LOAD:
         snprintf(what, sizeof what, "%.0f %% of %s", line->value,
@@ -186,7 +201,7 @@ static void say(const TwScene *s, const Line *line, TwAbnormal *to)
         snprintf(to->name, sizeof to->name, "%s", name);
     else
         snprintf(to->name, sizeof to->name, "%d %s", line->count, plural(s, line->class));
-    bool alike = line->count == 1 || line->reason == STATE || line->reason == LEAK;
+    bool alike = line->count == 1 || line->reason == OFF || line->reason == STATE || line->reason == LEAK;
     snprintf(to->what, sizeof to->what, "%s%.40s%s%s", alike ? "" : "worst ", alike ? "" : name, alike ? "" : ": ",
              what);
 }

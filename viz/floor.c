@@ -25,6 +25,13 @@ double tw_rack_value(const TwScene *s, int quantity, int rack)
     return (double)s->values[(size_t)quantity * (size_t)s->rack_count + (size_t)rack] * s->quantities[quantity].scale;
 }
 
+bool tw_rack_off(const TwScene *s, int rack)
+{
+    int q = 0;
+    while (q < s->quantity_count && strcmp(s->quantities[q].name, "rack_w") != 0) q++;
+    return s->time_s > 0.0 && tw_rack_value(s, q, rack) == 0.0;
+}
+
 // What the floor shows of a rack: its value, or how far it is from the other future.
 static double shown_value(const TwScene *s, const TwView *view, int rack)
 {
@@ -432,6 +439,9 @@ static void draw_legend(TwDraw *d, const TwScene *s, const TwView *view, TwBox b
                  view->locked ? "scale locked" : "");
 }
 
+// room for name, part, number and share
+static bool is_big(TwBox cell) { return cell.w >= 84.0 && cell.h >= 100.0; }
+
 static void draw_cell_label(TwDraw *d, const TwScene *s, const TwView *view, int i, TwColour fill, bool has)
 {
     const TwStyle *style = tw_draw_style(d);
@@ -443,8 +453,7 @@ static void draw_cell_label(TwDraw *d, const TwScene *s, const TwView *view, int
     number[0] = '+';
     if (!view->reference || !(value > 0.0)) memmove(number, number + 1, strlen(number));
     const char *unit = tw_unit_text(s->quantities[view->quantity].unit);
-    bool big = c.w >= 84.0 && c.h >= 100.0;
-    if (big) {
+    if (is_big(c)) {
         if (!has) tw_draw_rect(d, (TwBox){c.x + 6.0, c.y + 6.0, c.w - 12.0, 38.0}, style->ground);
         if (!has) tw_draw_rect(d, (TwBox){middle - 36.0, c.y + c.h / 2.0 - 12.0, 72.0, 50.0}, style->ground);
         double limit = view->reference ? NAN : s->quantities[view->quantity].limit;
@@ -454,7 +463,9 @@ static void draw_cell_label(TwDraw *d, const TwScene *s, const TwView *view, int
         tw_draw_text_cut(d, (TwPoint){c.x + 10.0, c.y + 38.0}, TW_LEFT, TW_SMALL, ink, c.w - 20.0, s->racks[i].part);
         tw_draw_text(d, (TwPoint){middle, c.y + c.h / 2.0 + 12.0}, TW_CENTRE, TW_BIG, ink, number);
         tw_draw_text(d, (TwPoint){middle, c.y + c.h / 2.0 + 30.0}, TW_CENTRE, TW_BODY, ink, has ? unit : "no data");
-        if (has && isfinite(limit) && limit > 0.0 && c.h >= 150.0) {
+        if (tw_rack_off(s, i)) {
+            tw_draw_text(d, (TwPoint){middle, c.y + c.h - 12.0}, TW_CENTRE, TW_BODY_BOLD, ink, "off");
+        } else if (has && isfinite(limit) && limit > 0.0 && c.h >= 150.0) {
             snprintf(share, sizeof share, "%.0f %% of limit", value / limit * 100.0);
             if (tw_text_width(d, TW_SMALL, share) <= c.w - 12.0)
                 tw_draw_text(d, (TwPoint){middle, c.y + c.h - 12.0}, TW_CENTRE, TW_SMALL, ink, share);
@@ -564,6 +575,12 @@ void tw_floor_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
         if (tw_rack_value(s, view->quantity, i) > limit)
             tw_draw_frame(d, plan->cells[i],
                           (TwStroke){style->status[TW_ALARM], plan->cell_w >= 24.0 ? 3.0 : 1.0, 0.0});
+    for (int i = 0; any && i < plan->count; i++)    // struck through: off, where there is no room for the word
+        if (tw_rack_off(s, i) && plan->colours[i] >= 0 && !is_big(plan->cells[i])) {
+            TwBox c = plan->cells[i];
+            TwPoint ends[] = {{c.x, c.y + c.h}, {c.x + c.w, c.y}};
+            tw_draw_line(d, ends, 2, (TwStroke){tw_ink_on(palette[plan->colours[i]]), 1.0, 0.0});
+        }
     if (any && plan->cell_w >= 28.0 && plan->cell_h >= 15.0 && plan->count <= 1500)
         for (int i = 0; i < plan->count; i++) {
             bool has = plan->colours[i] >= 0;

@@ -215,7 +215,10 @@ static uint64_t main_key(uint64_t key, const TwScene *s, const TwView *v)
         return mix_number(key, v->locked);
     }
     key = mix_number(mix_number(mix_number(mix_number(key, v->quantity), v->selected), v->hover), v->locked);
-    return mix_values(mix_number(key, s->rack_count), s, v->quantity);
+    key = mix_number(key, s->rack_count);
+    for (int i = 0; i < s->rack_count; i++)    // which are off, whatever is shown of them
+        if (tw_rack_off(s, i)) key = mix_number(key, i);
+    return mix_values(key, s, v->quantity);
 }
 
 static uint64_t tabs_key(uint64_t key, const TwView *v, const TwAbnormals *list)

@@ -115,6 +115,8 @@ void tw_view_scale(TwView *view, const TwScene *scene);    // of the chosen quan
 
 // shown value of a rack, NaN where there is none
 double tw_rack_value(const TwScene *scene, int quantity, int rack);
+// it draws nothing at all, once time has passed: shut down or without supply (one at rest still draws)
+bool tw_rack_off(const TwScene *scene, int rack);
 
 // ---- what is abnormal (abnormal.c) ----
 

@@ -95,6 +95,33 @@ static void what_is_alike_is_one_line(void)
     synthetic_destroy(m);
 }
 
+// A rack that draws nothing is off, an alarm; before any time has passed nothing has been drawn anywhere.
+static void racks_that_are_off_are_counted(void)
+{
+    Synthetic *m = quiet(40);
+    TwScene *s = &m->scene;
+    TwAbnormals list;
+    CHECK_TEXT(s->quantities[0].name, "rack_w");
+    for (int i = 3; i < 7; i++) m->values[i] = 0.0f;
+    m->values[9] = NAN;    // not known is not off
+    tw_abnormal_find(s, &list);
+    CHECK(list.count == 1 && list.alarms == 1 && list.alarms_of[TW_MAIN_FLOOR] == 1);
+    CHECK(list.at[0].count == 4 && list.at[0].thing == 3 && list.at[0].severity == 2);
+    CHECK_TEXT(list.at[0].name, "4 racks");
+    CHECK_TEXT(list.at[0].what, "off, no power drawn");
+    CHECK(tw_rack_off(s, 3) && !tw_rack_off(s, 2) && !tw_rack_off(s, 9));
+    s->time_s = 0.0;
+    tw_abnormal_find(s, &list);
+    CHECK(list.count == 0 && !tw_rack_off(s, 3));
+    for (int c = 0; c < s->class_count; c++)
+        if (strcmp(s->classes[c].name, "pool") == 0)
+            *synthetic_value(m, s->classes[c].first, "state") = (float)TW_IS_DEAD;
+    tw_abnormal_find(s, &list);
+    CHECK(list.count == 1);
+    CHECK_TEXT(list.at[0].what, "no replica serves");
+    synthetic_destroy(m);
+}
+
 // A press on a line of the side panel finds that line, and nothing below the last.
 static void lines_are_hit_where_they_are_drawn(void)
 {
@@ -125,6 +152,7 @@ int main(void)
     nothing_is_said_where_all_is_well();
     each_subject_is_judged();
     what_is_alike_is_one_line();
+    racks_that_are_off_are_counted();
     lines_are_hit_where_they_are_drawn();
     return check_failures != 0;
 }
