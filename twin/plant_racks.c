@@ -155,6 +155,9 @@ void tw_compile_racks(TwPlant *plant, const TwNode *root, TwCoolingInput *therma
 
         TwRackPlan *rack = &plant->racks[i];
         fill_rack(rack, &of, name, plant->arena);
+        if (strlen(of.row.hall) >= TW_NAME)
+            tw_node_error(of.node, "hall", errors, "hall has %zu characters, expected %d at most", strlen(of.row.hall),
+                          TW_NAME - 1);
         tw_attach_cords(plant, of.node, &of.row, places[i].place, places[i].size, &power[i], errors);
         rack->element = power[i].element;
         rack->cords = power[i].cords;

@@ -8,7 +8,7 @@
 typedef enum TwSceneSubject { TW_OF_POWER, TW_OF_COOLING, TW_OF_NETWORK, TW_OF_SERVING, TW_SUBJECTS } TwSceneSubject;
 
 typedef struct TwSceneRack {
-    char name[64], hall[32], part[64], cdu[64], feed[64];
+    char name[64], hall[64], part[64], cdu[64], feed[64];
     double x_m, y_m, width_m, depth_m;
     int on[TW_SUBJECTS];    // the element of each subject that it hangs on: feed, CDU, leaf, pool; -1: none
 } TwSceneRack;
@@ -93,7 +93,7 @@ typedef struct TwSceneClass {
 typedef struct TwSceneElement {
     char id[96];    // "element/pdu_a1": the same in every run of a facility
     char name[64], kind[24], title[128];
-    char place[32];          // hall, or empty
+    char place[64];          // hall, or empty
     int of;                  // class
     int level;               // 0: where power, cold, requests come from
     int parent, second;      // elements that supply it; -1: none

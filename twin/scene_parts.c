@@ -349,11 +349,13 @@ static void describe_fabric(TwSceneParts *p, int class)
     TwSceneElement *e = &p->elements[p->classes[class].first];
     copy(e->kind, sizeof e->kind, "fabric");
     char number[32];
-    int used = snprintf(e->title, sizeof e->title, "%s leaves", grouped(number, n->leaf));
+    int used = snprintf(e->title, sizeof e->title, "%s %s", grouped(number, n->leaf), n->leaf == 1 ? "leaf" : "leaves");
     if (n->spine > 0)
-        used += snprintf(e->title + used, sizeof e->title - (size_t)used, ", %s spines", grouped(number, n->spine));
+        used += snprintf(e->title + used, sizeof e->title - (size_t)used, ", %s spine%s", grouped(number, n->spine),
+                         n->spine == 1 ? "" : "s");
     if (n->core > 0)
-        used += snprintf(e->title + used, sizeof e->title - (size_t)used, ", %s cores", grouped(number, n->core));
+        used += snprintf(e->title + used, sizeof e->title - (size_t)used, ", %s core%s", grouped(number, n->core),
+                         n->core == 1 ? "" : "s");
     bool peta = n->bisection_bytes_s >= 1e15;
     snprintf(e->title + used, sizeof e->title - (size_t)used, ", %s cables, bisection %.4g %s",
              grouped(number, n->links), n->bisection_bytes_s * (peta ? 1e-15 : 1e-12), peta ? "PB/s" : "TB/s");

@@ -13,7 +13,7 @@ enum { BRIDGE = 7 };    // px to either side of the pipe that is crossed
 
 // A branch: one CDU or several alike with their racks, or the racks that air cools.
 typedef struct Branch {
-    char place[32];
+    char place[64];
     TwSceneState state;
     int mark, count;    // CDUs; 0: air
     int cdu;            // the worst, -1: air

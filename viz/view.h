@@ -51,7 +51,7 @@ typedef struct TwFloorPlan {
     TwBox box, *cells;
     int16_t *colours;
     TwBox halls[TW_MOST_HALLS];
-    char hall_names[TW_MOST_HALLS][32];
+    char hall_names[TW_MOST_HALLS][64];
     double cell_w, cell_h;    // smallest of all cells
     bool parted;              // halls are set beside each other, not as they lie
 } TwFloorPlan;

@@ -38,6 +38,7 @@ expect 2 "light or dark" "$TOKENWORKS" network "$dps" --theme dork
 expect 5 "studies/ishigami.cfg" "$TOKENWORKS" study ishigam
 expect 5 "facilities/dps_8rack.cfg" "$TOKENWORKS" run dps_8rak
 expect 0 "500000 tokens are more than the longest context of the model, 131072" "$TOKENWORKS" check hopper_hall --set workload.context_tokens=500000
+expect 3 "hall has 70 characters, expected 63 at most" "$TOKENWORKS" check dps_8rack --set "racks.a.hall=$(printf '%070d' 0)"
 expect 2 "prefill_first; did you mean vllm_v1" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --policy vlm_v1
 # no work for a picture that cannot be drawn
 for command in "serve --chip gb300 --model deepseek-v3 --sweep" "view $dps --at 23h" "validate throughput" "network $dps"; do
