@@ -29,6 +29,8 @@ void tw_cli_catch_signals(void)
 {
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
+    // a terminal or a connection that goes away, unless nohup has it ignored
+    if (signal(SIGHUP, on_signal) == SIG_IGN) signal(SIGHUP, SIG_IGN);
 }
 
 int tw_cli_span(const TwOptions *options, double *span_s, const char *sets[TW_SETS])

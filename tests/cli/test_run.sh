@@ -83,6 +83,23 @@ else
     [ $status = 0 ] || fail "interrupted: status $status"
 fi
 
+# so does a terminal that goes away, where it is not ignored already as under nohup
+hang_up() {    # SPAN, SIGNALS IGNORED: sets status
+    rm -f hup.*
+    ( trap "$2" HUP; exec "$TOKENWORKS" run "$facilities/dps_8rack.cfg" --for "$1" -q --out hup.h5 > /dev/null 2>&1 ) & pid=$!
+    for tries in $(seq 600); do
+        [ -z "$(ls hup.h5.tmp-* 2> /dev/null)" ] && kill -0 $pid 2> /dev/null || break
+        sleep 0.05
+    done
+    kill -HUP $pid 2> /dev/null; wait $pid; status=$?
+}
+if [ $((0x$(awk '/^SigIgn/ { print $2 }' /proc/self/status) & 1)) = 0 ]; then
+    hang_up 24h -
+    [ $status = 129 ] && [ -e hup.partial.h5 ] || fail "hung up: status $status"
+fi
+hang_up 10min ""
+[ $status = 0 ] && [ -e hup.h5 ] || fail "nohup: status $status"
+
 # an element may bear the name of another result
 sed 's/"house"/"kv_memory"/g' "$facilities/dps_8rack.cfg" > serving.cfg
 expect 0 "kv_memory_element" "$TOKENWORKS" run serving.cfg --for 5s -q --json
