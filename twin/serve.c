@@ -458,116 +458,147 @@ static bool grows(const Live *l, int64_t from_ns, int64_t until_ns, double in_fl
     return (double)(came - done) > fmax(0.03 * (double)came, 4.0 * sqrt(in_flight + 1.0));
 }
 
+// ---- the whole run --------------------------------------------------------------------------------------------------
+
+// Blocks of the cache and sequences at most, over all attention ranks.
+static bool find_room(const TwDeploy *deploy, const TwServeSpec *spec, int64_t *blocks, int64_t *sequences,
+                      TwError *error)
+{
+    const bool one_list = tw_serve_engine(deploy, spec).ranks == 1;
+    const double whole = spec->input_mean + spec->output_mean;
+    const int64_t states = (int64_t)deploy->step->source.state_sequences * deploy->step->attention_ranks;
+    *blocks = spec->kv_blocks > 0 ? spec->kv_blocks : deploy->step->kv_blocks_16;
+    if (spec->kv_share > 0.0) *blocks = (int64_t)((double)*blocks * spec->kv_share);
+    *sequences = (int64_t)spec->max_sequences * deploy->step->attention_ranks;
+    if (spec->admission == TW_ADMIT_WHOLE && one_list && spec->prefills == 0) {
+        double state_blocks = ceil(deploy->step->source.state_tokens / 16.0);
+        int64_t fit = (int64_t)((double)*blocks / (ceil(whole / 16.0) + state_blocks));
+        if (fit < *sequences) *sequences = fit;
+    }
+    if (states > 0 && *sequences > states) *sequences = states;
+    if (*blocks < 1 || *sequences < 1)
+        return tw_fail(error, TW_BAD_INPUT, "a request of %g tokens does not fit %lld KV blocks of 16", whole,
+                       (long long)*blocks);
+    // one list, whose default is more than it can hold
+    if (one_list && *sequences > TW_LIST_MOST) *sequences = TW_LIST_MOST;
+    return true;
+}
+
+// Requests [first, last) in the order of their ends, and the two instants between which they are measured.
+typedef struct Window {
+    int64_t first, last;
+    int64_t from_ns, to_ns;
+} Window;
+
+static bool find_window(const Live *l, const TwServeSpec *spec, int sequences, Window *w, TwError *error)
+{
+    *w = (Window){0};
+    choose_window(l, sequences, &w->first, &w->last);
+    if (w->first > 0) w->from_ns = l->ended[w->first - 1].last_ns;
+    w->to_ns = l->ended[w->last - 1].last_ns;
+    if (w->last == l->ended_count || spec->steady <= 0) return true;
+    w->from_ns = first_tokens_ns(l, spec->steady);
+    while (w->first < w->last && l->ended[w->first].last_ns <= w->from_ns) w->first++;
+    if (w->first < w->last) return true;
+    return tw_fail(error, TW_BAD_INPUT, "%lld requests end before %lld have begun: no steady part", (long long)w->last,
+                   (long long)spec->steady);
+}
+
+// Of prompts computed apart: hand-overs, and how busy either kind is.
+static void count_parted(const Run *run, const TwServeSpec *spec, const TwWorkloadTotals *before,
+                         const TwWorkloadTotals *after, TwServeResult *r)
+{
+    double handed = (double)(after->transfers - before->transfers), held = (double)(after->reserved - before->reserved);
+    double busy = after->busy_s - before->busy_s, prompts = after->prefill_busy_s - before->prefill_busy_s;
+    r->transfers = after->transfers - before->transfers;
+    r->transfer_s = handed > 0.0 ? (after->transfer_s - before->transfer_s) / handed : 0.0;
+    r->held_s = held > 0.0 ? (after->held_s - before->held_s) / held : 0.0;
+    r->transfer_bytes_s = run->transfer_bytes_s, r->inside = run->inside;
+    r->prefill_busy = prompts / r->span_s / spec->prefills;
+    r->decode_busy = (busy - prompts) / r->span_s / spec->decodes;
+}
+
+// What the replica counted in the window: energy, work of the front end, what was found cached, drafted, waited for.
+static void count(const TwDeploy *deploy, const TwServeSpec *spec, const TwWorkloadTotals *before,
+                  const TwWorkloadTotals *after, TwServeResult *r)
+{
+    r->gpu_w = (after->device_j - before->device_j) / r->span_s / gpus_of(deploy, spec);
+    // prompts pass little of it: of those that decode, at most
+    r->front_share =
+        fmin((after->front_s - before->front_s) / r->span_s / (spec->prefills > 0 ? spec->decodes : 1), 1.0);
+    r->iterations = after->iterations - before->iterations;
+    r->preemptions = after->preemptions - before->preemptions;
+    double looked_up = (double)(after->prompt_tokens_looked_up - before->prompt_tokens_looked_up), below = 0.0;
+    for (int t = 0; t < TW_TIERS; t++) below += (double)(after->tier_tokens[t] - before->tier_tokens[t]);
+    if (looked_up > 0.0) {
+        r->hit_share = (double)(after->prompt_tokens_hit - before->prompt_tokens_hit) / looked_up;
+        r->tier_share = below / looked_up;
+    }
+    double steps = (double)(after->decode_steps - before->decode_steps), busy = after->busy_s - before->busy_s;
+    r->tokens_a_step = steps > 0.0 ? (double)(after->decode_tokens - before->decode_tokens) / steps : 1.0;
+    // a difference of sums
+    r->rank_wait = busy > 0.0 ? fmax((after->rank_wait_s - before->rank_wait_s) / busy, 0.0) : 0.0;
+    r->clock_capped = busy > 0.0 ? (after->capped_s - before->capped_s) / busy : 0.0;
+}
+
+// The run once more, for what is counted between the two instants of the window.
+static void count_again(Run *run, const TwDeploy *deploy, const TwServeSpec *spec, const Window *w, TwServeResult *r)
+{
+    run_start(run);
+    TwWorkloadTotals before, after;
+    if (w->from_ns > 0) run_to(run, 0, w->from_ns);
+    tw_workload_totals(run->workload, run->block, -1, &before);
+    TwSketch *gaps = calloc(2, sizeof *gaps);
+    if (!gaps) abort();
+    tw_workload_sketch(run->workload, run->block, -1, TW_ITL, &gaps[0]);
+    run_to(run, w->from_ns, w->to_ns);
+    tw_workload_totals(run->workload, run->block, -1, &after);
+    tw_workload_sketch(run->workload, run->block, -1, TW_ITL, &gaps[1]);
+    summarise_gaps(&gaps[0], &gaps[1], r->itl_s);
+    free(gaps);
+    if (spec->steady > 0) {
+        double scale = spec->replicas / r->span_s;
+        r->output_s = (double)(after.output_tokens_done - before.output_tokens_done) * scale;
+        r->input_s = (double)(after.input_tokens_done - before.input_tokens_done) * scale;
+    }
+    count(deploy, spec, &before, &after, r);
+    if (spec->prefills > 0) count_parted(run, spec, &before, &after, r);
+}
+
+static bool run_and_measure(Run *run, const TwDeploy *deploy, const TwServeSpec *spec, TwServeResult *r, TwError *error)
+{
+    if (!run_create(run, deploy, spec, r->kv_blocks, r->sequences, error)) return false;
+    const Live *l = &run->live;
+    run_start(run);
+    int64_t end = run_all(run);
+    if (end == 0 || l->ended_count < 1)
+        return tw_fail(error, TW_BAD_INPUT,
+                       "no request could be served (%lld rejected): longer than %lld KV blocks of 16",
+                       (long long)l->rejected, (long long)r->kv_blocks);
+    if (spec->log && !tw_serve_log(spec->log, l->told, l->ended_count + l->rejected, error)) return false;
+    Window window;
+    if (!find_window(l, spec, r->sequences, &window, error)) return false;
+    r->span_s = 1e-9 * (double)(window.to_ns - window.from_ns);
+    measure(l, window.first, window.last, r);
+    r->rejected = l->rejected, r->cut = l->cut;
+    if (spec->kind == TW_LOAD_OPEN) r->saturated = grows(l, window.from_ns, window.to_ns, r->batch);
+    count_again(run, deploy, spec, &window, r);
+    return true;
+}
+
 bool tw_serve(const TwDeploy *deploy, const TwServeSpec *spec, TwServeResult *result, TwError *error)
 {
+    int64_t blocks, sequences;
     *result = (TwServeResult){0};
-    int64_t blocks = spec->kv_blocks > 0 ? spec->kv_blocks : deploy->step->kv_blocks_16;
-    if (spec->kv_share > 0.0) blocks = (int64_t)((double)blocks * spec->kv_share);
-    int64_t sequences = (int64_t)spec->max_sequences * deploy->step->attention_ranks;
-    double whole = spec->input_mean + spec->output_mean;
-    if (spec->admission == TW_ADMIT_WHOLE && tw_serve_engine(deploy, spec).ranks == 1 && spec->prefills == 0) {
-        double states = ceil(deploy->step->source.state_tokens / 16.0);
-        int64_t fit = (int64_t)((double)blocks / (ceil(whole / 16.0) + states));
-        if (fit < sequences) sequences = fit;
-    }
-    const int64_t states = (int64_t)deploy->step->source.state_sequences * deploy->step->attention_ranks;
-    if (states > 0 && sequences > states) sequences = states;
-    if (blocks < 1 || sequences < 1)
-        return tw_fail(error, TW_BAD_INPUT, "a request of %g tokens does not fit %lld KV blocks of 16", whole,
-                       (long long)blocks);
-    // one list, whose default is more than it can hold
-    if (tw_serve_engine(deploy, spec).ranks == 1 && sequences > TW_LIST_MOST) sequences = TW_LIST_MOST;
+    if (!find_room(deploy, spec, &blocks, &sequences, error)) return false;
     result->kv_blocks = blocks, result->sequences = (int)sequences;
-
     if (spec->kind == TW_LOAD_OPEN && (double)spec->requests * spec->replicas / spec->rate_s > 2e9)
         return tw_fail(error, TW_BAD_INPUT,
                        "%lld requests of a replica at %g a second take %.3g years, expected at most 60",
                        (long long)spec->requests, spec->rate_s / spec->replicas,
                        (double)spec->requests * spec->replicas / spec->rate_s / 3.15e7);
-
     Run run;
-    bool good = run_create(&run, deploy, spec, blocks, (int)sequences, error);
-    if (!good) {
-        run_free(&run);
-        return false;
-    }
-    run_start(&run);
-    int64_t end = run_all(&run);
-    if (end == 0 || run.live.ended_count < 1) {
-        int64_t rejected = run.live.rejected;
-        run_free(&run);
-        return tw_fail(error, TW_BAD_INPUT,
-                       "no request could be served (%lld rejected): longer than %lld KV blocks of 16",
-                       (long long)rejected, (long long)blocks);
-    }
-    if (spec->log && !tw_serve_log(spec->log, run.live.told, run.live.ended_count + run.live.rejected, error)) {
-        run_free(&run);
-        return false;
-    }
-    int64_t first, last, zero_ns = 0;
-    choose_window(&run.live, (int)sequences, &first, &last);
-    if (first > 0) zero_ns = run.live.ended[first - 1].last_ns;
-    int64_t end_ns = run.live.ended[last - 1].last_ns;
-    if (last < run.live.ended_count && spec->steady > 0) {
-        int64_t begun = first_tokens_ns(&run.live, spec->steady);
-        while (first < last && run.live.ended[first].last_ns <= begun) first++;
-        if (first == last) {
-            run_free(&run);
-            return tw_fail(error, TW_BAD_INPUT, "%lld requests end before %lld have begun: no steady part",
-                           (long long)last, (long long)spec->steady);
-        }
-        zero_ns = begun;
-    }
-    result->span_s = 1e-9 * (double)(end_ns - zero_ns);
-    measure(&run.live, first, last, result);
-    result->rejected = run.live.rejected;
-    result->cut = run.live.cut;
-    if (spec->kind == TW_LOAD_OPEN) result->saturated = grows(&run.live, zero_ns, end_ns, result->batch);
-    // once more, for energy between the same two instants
-    run_start(&run);
-    TwWorkloadTotals before, after;
-    if (zero_ns > 0) run_to(&run, 0, zero_ns);
-    tw_workload_totals(run.workload, run.block, -1, &before);
-    TwSketch *gaps = calloc(2, sizeof *gaps);
-    if (!gaps) abort();
-    tw_workload_sketch(run.workload, run.block, -1, TW_ITL, &gaps[0]);
-    run_to(&run, zero_ns, end_ns);
-    tw_workload_totals(run.workload, run.block, -1, &after);
-    tw_workload_sketch(run.workload, run.block, -1, TW_ITL, &gaps[1]);
-    summarise_gaps(&gaps[0], &gaps[1], result->itl_s);
-    free(gaps);
-    if (spec->steady > 0) {
-        double scale = spec->replicas / result->span_s;
-        result->output_s = (double)(after.output_tokens_done - before.output_tokens_done) * scale;
-        result->input_s = (double)(after.input_tokens_done - before.input_tokens_done) * scale;
-    }
-    result->gpu_w = (after.device_j - before.device_j) / result->span_s / gpus_of(deploy, spec);
-    // prompts pass little of it: of those that decode, at most
-    result->front_share =
-        fmin((after.front_s - before.front_s) / result->span_s / (spec->prefills > 0 ? spec->decodes : 1), 1.0);
-    result->iterations = after.iterations - before.iterations;
-    result->preemptions = after.preemptions - before.preemptions;
-    double looked_up = (double)(after.prompt_tokens_looked_up - before.prompt_tokens_looked_up);
-    if (looked_up > 0.0) result->hit_share = (double)(after.prompt_tokens_hit - before.prompt_tokens_hit) / looked_up;
-    double below = 0.0;
-    for (int t = 0; t < TW_TIERS; t++) below += (double)(after.tier_tokens[t] - before.tier_tokens[t]);
-    if (looked_up > 0.0) result->tier_share = below / looked_up;
-    double steps = (double)(after.decode_steps - before.decode_steps);
-    result->tokens_a_step = steps > 0.0 ? (double)(after.decode_tokens - before.decode_tokens) / steps : 1.0;
-    double busy = after.busy_s - before.busy_s;
-    // a difference of sums
-    result->rank_wait = busy > 0.0 ? fmax((after.rank_wait_s - before.rank_wait_s) / busy, 0.0) : 0.0;
-    result->clock_capped = busy > 0.0 ? (after.capped_s - before.capped_s) / busy : 0.0;
-    if (spec->prefills > 0) {
-        double handed = (double)(after.transfers - before.transfers), held = (double)(after.reserved - before.reserved);
-        double prompts = after.prefill_busy_s - before.prefill_busy_s;
-        result->transfers = after.transfers - before.transfers;
-        result->transfer_s = handed > 0.0 ? (after.transfer_s - before.transfer_s) / handed : 0.0;
-        result->held_s = held > 0.0 ? (after.held_s - before.held_s) / held : 0.0;
-        result->transfer_bytes_s = run.transfer_bytes_s, result->inside = run.inside;
-        result->prefill_busy = prompts / result->span_s / spec->prefills;
-        result->decode_busy = (busy - prompts) / result->span_s / spec->decodes;
-    }
+    bool good = run_and_measure(&run, deploy, spec, result, error);
     run_free(&run);
-    return true;
+    return good;
 }
