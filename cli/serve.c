@@ -418,7 +418,7 @@ static void print_text(const TwDeploy *d, const TwServeSpec *s, const TwServeRes
            r->span_s, (long long)r->requests, r->batch, s->prefills > 0 ? "" : " on a replica",
            (long long)r->iterations, (long long)r->preemptions, 100.0 * r->clock_capped);
     if (s->prefills > 0)
-        printf("  KV goes %s, %.4g GB/s of a replica: %.3f ms each after %.3f ms for blocks; in work: prompts "
+        printf("  KV goes %s, %.4g GB/s of KV alone: %.3f ms each after %.3f ms for blocks; in work: prompts "
                "%.0f %%, decodes %.0f %% of the time\n",
                r->inside ? "over NVLink" : "through the cards", 1e-9 * r->transfer_bytes_s, 1e3 * r->transfer_s,
                1e3 * r->held_s, 100.0 * r->prefill_busy, 100.0 * r->decode_busy);

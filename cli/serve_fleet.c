@@ -302,7 +302,7 @@ static void print_text(const TwDeploySpec *spec, const TwDeploy *d, const TwFlee
     if (f->slow_share > 0.0)
         printf("  stragglers    %12d replicas, %g times as slow as the others\n", r->slow, f->slow_times);
     if (f->prefills > 0)
-        printf("  KV transfers  %12lld             %10s ms each, %.4g GB/s of a replica\n",
+        printf("  KV transfers  %12lld             %10s ms each, %.4g GB/s of KV alone\n",
                (long long)r->totals.transfers,
                column(text[0], "%.3f", 1e3 * r->totals.transfer_s / (double)r->totals.transfers),
                1e-9 * r->transfer_bytes_s);

@@ -45,6 +45,30 @@ static int place(const TwParted *apart, bool prefill, bool both, int next, int *
     return next + (used > 0);
 }
 
+void tw_parted_shares(const TwKvPlaces *prefill, const TwKvPlaces *decode, TwHandOver *hand_over)
+{
+    int has = prefill->tensor < prefill->heads ? prefill->tensor : prefill->heads;
+    int wants = decode->tensor < decode->heads ? decode->tensor : decode->heads;
+    int senders = has > decode->tensor ? has : decode->tensor;
+    if (senders > prefill->tensor) senders = prefill->tensor;
+    hand_over->copies = (double)decode->tensor / wants;
+    hand_over->share_out = (double)(senders * prefill->stages) / prefill->gpus;
+    hand_over->share_in = (double)(decode->tensor * decode->stages) / decode->gpus;
+}
+
+static TwKvPlaces places_of(const TwDeploy *deploy)
+{
+    int tensor = deploy->step->tensor_parallel, stage = tensor * deploy->step->attention_ranks;
+    int heads = tw_model_is_mla(&deploy->model) ? 1 : (int)deploy->model.kv_heads;
+    return (TwKvPlaces){heads, tensor, deploy->gpus / stage, deploy->gpus};
+}
+
+static void share(const TwParted *apart, TwHandOver *hand_over)
+{
+    TwKvPlaces prefill = places_of(apart->prefill), decode = places_of(apart->decode);
+    tw_parted_shares(&prefill, &decode, hand_over);
+}
+
 bool tw_parted_links(const TwParted *apart, TwArena *arena, TwPartedLinks *links, TwError *error)
 {
     Rates rates[2];
@@ -70,8 +94,12 @@ bool tw_parted_links(const TwParted *apart, TwArena *arena, TwPartedLinks *links
             link->latency_s[reach] = in ? inside_s : cards_s;
         }
     }
-    links->bytes_s = links->inside ? fmin(rates[0].inside_bytes_s, rates[1].inside_bytes_s)
-                                   : fmin(rates[0].cards_bytes_s, rates[1].cards_bytes_s);
+    TwHandOver one = {0};
+    share(apart, &one);
+    bool in = links->inside;
+    links->bytes_s = tw_hand_over_alone(&one, in ? rates[1].inside_bytes_s : rates[1].cards_bytes_s,
+                                        in ? rates[0].inside_bytes_s : rates[0].cards_bytes_s) /
+                     one.copies;
     links->latency_s = links->inside ? inside_s : cards_s;
     return true;
 }
@@ -93,16 +121,18 @@ TwHandOver tw_parted_hand_over(const TwParted *apart, const TwServeSpec *serve, 
                             .tiers = engine->tiers};
     engine->tier_count = 0;
     engine->reserved_tokens = serve->reserved_tokens;
-    return (TwHandOver){.engine = front,
-                        .replica_prefill = apart->is_prefill,
-                        .bytes_per_token = token_bytes,
-                        .bytes_s = links->bytes_s,
-                        .latency_s = links->latency_s,
-                        .domain = links->domain,
-                        .group = links->group,
-                        .layers = (int)apart->decode->model.layers,
-                        .chunks = serve->kv_chunks,
-                        .first_token = serve->first_token,
-                        .reserve = serve->reserve,
-                        .hold_s = HOLD_S};
+    TwHandOver made = {.engine = front,
+                       .replica_prefill = apart->is_prefill,
+                       .bytes_per_token = token_bytes,
+                       .bytes_s = links->bytes_s,
+                       .latency_s = links->latency_s,
+                       .domain = links->domain,
+                       .group = links->group,
+                       .layers = (int)apart->decode->model.layers,
+                       .chunks = serve->kv_chunks,
+                       .first_token = serve->first_token,
+                       .reserve = serve->reserve,
+                       .hold_s = HOLD_S};
+    share(apart, &made);
+    return made;
 }

@@ -2,6 +2,7 @@
 #include "models/workload/model_shape.h"
 #include "models/workload/routing.h"
 #include "twin/deploy.h"
+#include "twin/parted.h"
 #include "twin/planners.h"
 #include "twin/plant_parts.h"
 #include "twin/pool_engine.h"
@@ -634,6 +635,13 @@ static bool hand_over(const Draft *d, TwEngineSpec *engine, double token_bytes, 
                                    .reserve = (TwReserve)tw_word_place(apart->reserve, tw_reserve_names),
                                    .hold_s = apart->hold_s,
                                    .re_role = tw_planner_may_re_role(d->node)};
+    // links that are given are a transfer's
+    if (!(apart->link_bytes_s > 0.0)) {
+        int heads = tw_model_is_mla(&d->model) ? 1 : (int)d->model.kv_heads;
+        const TwKvPlaces from = {heads, d->front.parallel.tensor, d->front.parallel.stages, d->front.gpus};
+        const TwKvPlaces to = {heads, d->own.parallel.tensor, d->own.parallel.stages, d->own.gpus};
+        tw_parted_shares(&from, &to, &spec->hand_over);
+    }
     engine->reserved_tokens = (int)apart->reserved_decode_tokens;
     const bool waits = spec->hand_over.reserve != TW_RESERVE_NONE;
     static const char *const of_waits[] = {"hold_s", "reserved_decode_tokens"};

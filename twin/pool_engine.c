@@ -163,7 +163,8 @@ static const TwField prefill_fields[] = {
     FIELD(TwPrefillRow, max_sequences, "1", TW_INTEGER, 1, 8192, "64", NULL, "largest batch"),
     FIELD(TwPrefillRow, kv_blocks, "1", TW_INTEGER, 0, 1e12, "0", NULL, "KV blocks of one; 0: what memory holds"),
     FIELD(TwPrefillRow, link_bytes_s, "B/s", TW_REAL, 0, 1e15, "0", NULL,
-          "link of a replica, each way, on an idle network; 0: its network cards"),
+          "link of a replica, each way, on an idle network, which one transfer may have; 0: network cards of the GPUs "
+          "on which its KV lies"),
     FIELD(TwPrefillRow, link_latency_s, "s", TW_REAL, 0, 10, "1e-5", NULL,
           "of a transfer, where link_bytes_s is given"),
     FIELD(TwPrefillRow, layerwise, "", TW_BOOLEAN, 0, 1, "true", NULL,

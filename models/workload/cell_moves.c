@@ -68,7 +68,8 @@ static const TwReplicaLink *links_now(const Work *w)
 // Something on the wire, or the wire, is not what it was.
 static void share_wire(Work *w, int64_t now_ns)
 {
-    w->state->next_ns = tw_wire_share(moves_of(w), w->state->moves, links_now(w), w->cell->replica_count, now_ns);
+    w->state->next_ns =
+        tw_wire_share(&w->pool->hand_over, moves_of(w), w->state->moves, links_now(w), w->cell->replica_count, now_ns);
 }
 
 static TwReach reach_of(const Work *w, int from, int to)
@@ -84,8 +85,8 @@ static TwReach reach_of(const Work *w, int from, int to)
 static void set_out(Work *w, Move *move, int32_t there, int64_t now_ns)
 {
     const TwReach reach = reach_of(w, move->from, move->to);
-    double tokens = (double)(move->request.input_tokens - there) + w->pool->prefill.spec.step->state_sent_tokens;
-    move->left = w->pool->hand_over.bytes_per_token * tokens;
+    move->left = tw_hand_over_bytes(&w->pool->hand_over, (double)(move->request.input_tokens - there),
+                                    w->pool->prefill.spec.step->state_sent_tokens);
     move->bytes = llround(move->left);
     move->reach = (uint8_t)reach;
     move->wire = true;
@@ -260,10 +261,11 @@ static void leave_early(Work *w, Move *move, int32_t chunk)
     if (h->layers < 2) return;
     const TwReplica *r = replica_at(w, move->from);
     double chunk_s = (double)(r->span.next - r->span.grow) / TW_UNITS_PER_NS * 1e-9;
-    double fair = tw_wire_fair(moves_of(w), w->state->moves, links_now(w), move->from, move->to, (TwReach)move->reach);
+    double fair =
+        tw_wire_fair(h, moves_of(w), w->state->moves, links_now(w), move->from, move->to, (TwReach)move->reach);
     if (h->chunks)
         move->left -=
-            fmin(fmax(move->left - h->bytes_per_token * (chunk + w->pool->prefill.spec.step->state_sent_tokens), 0.0),
+            fmin(fmax(move->left - tw_hand_over_bytes(h, chunk, w->pool->prefill.spec.step->state_sent_tokens), 0.0),
                  fair * chunk_s);
     else
         move->left -= fmin(move->left, fair * chunk_s) * (1.0 - 1.0 / h->layers);

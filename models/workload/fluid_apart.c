@@ -1,14 +1,16 @@
 // A flow whose prompts are computed apart: from those who compute them over the wire to those who decode.
 //
-// The wire of a cell, with M on it: M = D (S (1 + u / (1 - u) + v / (1 - v)) + latency), D a second arrive, S a
-// transfer alone, u and v how busy the links of those who compute and of those who decode are then: each a queue with
-// processor sharing (M/G/1), taken as a flow. Layers that leave while the last chunk is computed are not on it.
+// The wire of a cell, with M on it: M = D (S + F (u / (1 - u) + v / (1 - v)) + latency), D a second arrive, S a
+// transfer alone, F one that has all links of a replica, u and v how busy the links of those who compute and of those
+// who decode are then: each a queue with processor sharing (M/G/1), taken as a flow. Layers that leave while the last
+// chunk is computed are not on it.
 #include "models/workload/fluid_inner.h"
 
 #include <math.h>
 
 typedef struct Wire {
-    double alone_s, latency_s, out, in;          // of a transfer; requests a second that all links carry
+    double alone_s, full_s, latency_s;           // of a transfer: alone, with all links of its replicas
+    double out, in;                              // requests a second that all links carry
     double bytes;                                // of a request
     double reach[TW_ROUTED_MOST][TW_REACHES];    // [replica] shares of what it sends, or gets
 } Wire;
@@ -22,19 +24,23 @@ static TwReach reach_of(const TwFluidWork *w, int from, int to)
     return h->group[first + from] == h->group[first + to] ? TW_REACH_LEAF : TW_REACH_FABRIC;
 }
 
-// Bytes a second of one transfer, and its latency, over the ways to those who get some.
-static double one_transfer(const TwFluidWork *w, int from, const int *to, const double *share, int many, Wire *wire)
+// Bytes a second of one transfer, those of all links, and its latency, over the ways to those who get some.
+static double one_transfer(const TwFluidWork *w, int from, const int *to, const double *share, int many, Wire *wire,
+                           double *all_bytes_s)
 {
     const TwHandOver *h = &w->pool->hand_over;
-    double seconds = 0.0;
+    double seconds = 0.0, full_s = 0.0;
     for (int j = 0; j < many; j++) {
         TwReach reach = reach_of(w, from, to[j]);
-        double rate = w->link ? fmin(w->link[from].out_bytes_s[reach], w->link[to[j]].in_bytes_s[reach]) : h->bytes_s;
-        seconds += share[j] / fmax(rate, 1e-9);
+        double out = w->link ? w->link[from].out_bytes_s[reach] : h->bytes_s;
+        double in = w->link ? w->link[to[j]].in_bytes_s[reach] : h->bytes_s;
+        seconds += share[j] / fmax(tw_hand_over_alone(h, out, in), 1e-9);
+        full_s += share[j] / fmax(fmin(out, in), 1e-9);
         wire->latency_s += w->flow[from].moving * share[j] * (w->link ? w->link[from].latency_s[reach] : h->latency_s);
         wire->reach[from][reach] += share[j];
         wire->reach[to[j]][reach] += share[j] * w->flow[from].moving;
     }
+    *all_bytes_s = 1.0 / full_s;
     return 1.0 / seconds;
 }
 
@@ -47,32 +53,34 @@ static double early_bytes(const TwFluidWork *w, int from, double bytes_s, double
     double chunk_s = value[TW_FLUID_BUSY] / value[TW_FLUID_ITERATIONS];
     // of a prompt beyond the budget
     if (h->chunks)
-        return fmin(fmax(bytes - h->bytes_per_token * w->pool->prefill.spec.max_tokens, 0.0), bytes_s * chunk_s);
+        return fmin(fmax(bytes - tw_hand_over_bytes(h, w->pool->prefill.spec.max_tokens, 0.0), 0.0), bytes_s * chunk_s);
     return fmin(bytes, bytes_s * chunk_s) * (1.0 - 1.0 / h->layers);
 }
 
 static void make_wire(const TwFluidWork *w, double input, const int *to, const double *share, int many, Wire *wire)
 {
     const TwFluidApart *a = w->pool->fluid_apart;
-    double tokens = input * a->input[0] * a->moved + w->pool->prefill.spec.step->state_sent_tokens;
-    *wire = (Wire){.bytes = w->pool->hand_over.bytes_per_token * tokens};
-    double moving = 0.0, left = 0.0, outs = 0.0;
+    *wire = (Wire){.bytes = tw_hand_over_bytes(&w->pool->hand_over, input * a->input[0] * a->moved,
+                                               w->pool->prefill.spec.step->state_sent_tokens)};
+    double moving = 0.0, left = 0.0, outs = 0.0, alone = 0.0;
     int senders = 0;
     for (int k = 0; k < w->cell->replica_count; k++) {
         const TwFlow *f = &w->flow[k];
         if (tw_fluid_group(w, k) != TW_FLUID_GROUP_PROMPTS || !(f->moving > 0.0)) continue;
-        double bytes_s = one_transfer(w, k, to, share, many, wire);
+        double all_bytes_s, bytes_s = one_transfer(w, k, to, share, many, wire, &all_bytes_s);
         moving += f->moving;
         left += f->moving * (wire->bytes - early_bytes(w, k, bytes_s, wire->bytes));
-        outs += bytes_s;
+        outs += all_bytes_s;
+        alone += bytes_s;
         senders++;
     }
     if (senders == 0) return;
     wire->latency_s /= moving;
     double bytes = fmax(left / moving, 1.0);
-    wire->alone_s = bytes * senders / outs;
+    wire->alone_s = bytes * senders / alone;
+    wire->full_s = bytes * senders / outs;
     wire->out = outs / bytes;
-    // each of the others can take as much as one transfer gets, whoever sends it
+    // each of the others can take as much as one who sends can give
     wire->in = wire->out / senders * many;
     for (int j = 0; j < many; j++)
         for (int reach = 0; reach < TW_REACHES; reach++) wire->reach[to[j]][reach] /= moving * share[j];
@@ -84,7 +92,7 @@ static double delivered(const Wire *wire, double moving, double seconds)
     double low = 0.0, high = fmin(fmin(wire->out, wire->in), moving / seconds);
     for (int k = 0; k < 40; k++) {
         double rate = 0.5 * (low + high), out = rate / wire->out, in = rate / wire->in;
-        double lasts_s = wire->alone_s * (1.0 + out / (1.0 - out) + in / (1.0 - in)) + wire->latency_s;
+        double lasts_s = wire->alone_s + wire->full_s * (out / (1.0 - out) + in / (1.0 - in)) + wire->latency_s;
         if (rate * (lasts_s + seconds) > moving)
             high = rate;
         else

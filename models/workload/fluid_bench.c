@@ -321,10 +321,10 @@ static void part(const TwFluidBench *b, const Parted *x, const Parted *y, TwFlui
                       over(y->all.output_tokens_arrived - x->all.output_tokens_arrived, all);
     int64_t bytes = y->all.transfer_bytes - x->all.transfer_bytes,
             input_done = y->front.input_done - x->front.input_done;
-    double a_token = b->pool->hand_over.bytes_per_token, states = b->pool->hand_over.engine->step->state_sent_tokens;
+    const TwHandOver *h = &b->pool->hand_over;
     // states come with each whatever of its tokens is there already
-    double moved = (double)bytes - a_token * states * (double)apart;
-    parting->moved = fmin(fmax(moved, 0.0) / fmax(a_token * (double)input_done, 1.0), 1.0);
+    double moved = (double)bytes - tw_hand_over_bytes(h, 0.0, h->engine->step->state_sent_tokens) * (double)apart;
+    parting->moved = fmin(fmax(moved, 0.0) / fmax(tw_hand_over_bytes(h, (double)input_done, 0.0), 1.0), 1.0);
 }
 
 // Share of its time that goes with the tokens held: so many iterations a second, and what the context adds to one of so

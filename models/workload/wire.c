@@ -1,7 +1,8 @@
 // KV on its way between the replicas of a router cell: fluid flows that share the links of both, max-min.
 //
 // A replica has its network cards, and its links inside the domain, each way. What goes further than its leaves is held
-// besides by what the fabric above leaves to it. Rates hold until a transfer of the cell begins or ends, or the network
+// besides by what the fabric above leaves to it. One transfer has the links of the GPUs on which its KV lies, no more
+// (TwHandOver.share_out, share_in). Rates hold until a transfer of the cell begins or ends, or the network
 // changes: duration = latency + time until the integral of the rate is its bytes.
 #include "models/workload/workload_inner.h"
 
@@ -18,10 +19,11 @@ static int in_link(const Move *m, int replicas)
     return m->to < 0 ? -1 : (m->reach == TW_REACH_DOMAIN ? 3 : 1) * replicas + m->to;
 }
 
-static double bound_of(const Move *m, const TwReplicaLink *link)
+// What a transfer has at most: the links of the GPUs on which its KV lies.
+static double bound_of(const TwHandOver *h, const Move *m, const TwReplicaLink *link)
 {
-    double out = link[m->from].out_bytes_s[m->reach];
-    return m->to < 0 ? out : fmin(out, link[m->to].in_bytes_s[m->reach]);
+    return tw_hand_over_alone(h, link[m->from].out_bytes_s[m->reach],
+                              m->to < 0 ? INFINITY : link[m->to].in_bytes_s[m->reach]);
 }
 
 // Capacities of the links: the cards carry what they may inside their leaves.
@@ -45,7 +47,8 @@ static void set_rate(Move *m, double rate, int64_t now_ns)
     m->at_ns = rest_ns < 9e18 - (double)now_ns ? now_ns + (int64_t)ceil(rest_ns) : INT64_MAX;
 }
 
-int64_t tw_wire_share(Move *moves, int count, const TwReplicaLink *link, int replicas, int64_t now_ns)
+int64_t tw_wire_share(const TwHandOver *h, Move *moves, int count, const TwReplicaLink *link, int replicas,
+                      int64_t now_ns)
 {
     double left[LINKS];
     int live[LINKS], open = 0;
@@ -66,7 +69,7 @@ int64_t tw_wire_share(Move *moves, int count, const TwReplicaLink *link, int rep
         for (int l = 0; l < 4 * replicas; l++)
             if (live[l] > 0) level = fmin(level, left[l] / live[l]);
         for (int i = 0; i < count; i++)
-            if (moves[i].open) level = fmin(level, bound_of(&moves[i], link));
+            if (moves[i].open) level = fmin(level, bound_of(h, &moves[i], link));
         double edge = level * (1.0 + 1e-12);
         bool full[LINKS];
         for (int l = 0; l < 4 * replicas; l++) full[l] = live[l] > 0 && left[l] / live[l] <= edge;
@@ -74,7 +77,7 @@ int64_t tw_wire_share(Move *moves, int count, const TwReplicaLink *link, int rep
             Move *m = &moves[i];
             if (!m->open) continue;
             int out = out_link(m, replicas), in = in_link(m, replicas);
-            if (!full[out] && !(in >= 0 && full[in]) && bound_of(m, link) > edge) continue;
+            if (!full[out] && !(in >= 0 && full[in]) && bound_of(h, m, link) > edge) continue;
             m->open = false;
             open--;
             left[out] = fmax(left[out] - level, 0.0);
@@ -88,7 +91,8 @@ int64_t tw_wire_share(Move *moves, int count, const TwReplicaLink *link, int rep
     return next_ns;
 }
 
-double tw_wire_fair(const Move *moves, int count, const TwReplicaLink *link, int from, int to, TwReach reach)
+double tw_wire_fair(const TwHandOver *h, const Move *moves, int count, const TwReplicaLink *link, int from, int to,
+                    TwReach reach)
 {
     int outs = 1, ins = 1;
     for (int i = 0; i < count; i++) {
@@ -99,5 +103,6 @@ double tw_wire_fair(const Move *moves, int count, const TwReplicaLink *link, int
         ins += to >= 0 && m->to == to;
     }
     double out = link[from].out_bytes_s[reach] / outs;
-    return to < 0 ? out : fmin(out, link[to].in_bytes_s[reach] / ins);
+    double in = to < 0 ? INFINITY : link[to].in_bytes_s[reach];
+    return fmin(fmin(out, in / ins), tw_hand_over_alone(h, link[from].out_bytes_s[reach], in));
 }

@@ -31,18 +31,35 @@ typedef struct TwHandOver {
     const struct TwEngineSpec *engine;    // of the replicas that compute prompts; NULL: none do
     const bool *replica_prefill;          // [replica] which those are
     double bytes_per_token;               // of KV, all layers
-    double bytes_s, latency_s;            // of the link of a replica, each way, where no TwReplicaLink says else
-    const int *domain, *group;            // [replica] NVLink domain and leaf group, or NULL: how far two are apart
-    int layers;                           // > 1: layers leave as they are done
-    bool chunks;                          // chunks of a prompt do instead, each when all its layers are done
-    int local_tokens;                     // a prompt with fewer left to compute is computed where it is decoded
-    int queue_max;                        // so is one that finds so many waiting; 0: no bound
-    TwFirstToken first_token;             // who makes it, and when clients have it
-    TwReserve reserve;                    // when blocks are taken for the KV; context first no layer leaves early
-    double hold_s;                        // most that KV is held for those blocks; 0: as long as it takes
-    bool re_role;                         // a replica may become one of the other kind (tw_workload_set_role)
-    int rows_max;                         // filled in: rows of all of them in a cell
+    // KV of one request lies on some GPUs of a replica: of the links of who sends and of who gets it their share, in
+    // (0, 1]; so often it is sent, as ranks of who decodes hold the same of it. 0 counts as 1.
+    double share_out, share_in, copies;
+    double bytes_s, latency_s;    // of the link of a replica, each way, where no TwReplicaLink says else
+    const int *domain, *group;    // [replica] NVLink domain and leaf group, or NULL: how far two are apart
+    int layers;                   // > 1: layers leave as they are done
+    bool chunks;                  // chunks of a prompt do instead, each when all its layers are done
+    int local_tokens;             // a prompt with fewer left to compute is computed where it is decoded
+    int queue_max;                // so is one that finds so many waiting; 0: no bound
+    TwFirstToken first_token;     // who makes it, and when clients have it
+    TwReserve reserve;            // when blocks are taken for the KV; context first no layer leaves early
+    double hold_s;                // most that KV is held for those blocks; 0: as long as it takes
+    bool re_role;                 // a replica may become one of the other kind (tw_workload_set_role)
+    int rows_max;                 // filled in: rows of all of them in a cell
 } TwHandOver;
+
+// Bytes on the wire of so many tokens and of so many tokens' worth of states, which are split as heads are.
+static inline double tw_hand_over_bytes(const TwHandOver *h, double tokens, double states)
+{
+    return h->bytes_per_token * ((h->copies > 0.0 ? h->copies : 1.0) * tokens + states);
+}
+
+// What one transfer has of a link that carries out_bytes_s and one that takes in_bytes_s.
+static inline double tw_hand_over_alone(const TwHandOver *h, double out_bytes_s, double in_bytes_s)
+{
+    double out = (h->share_out > 0.0 ? h->share_out : 1.0) * out_bytes_s;
+    double in = (h->share_in > 0.0 ? h->share_in : 1.0) * in_bytes_s;
+    return out < in ? out : in;
+}
 
 // Clients who come again after a refusal: up to `most` times, min(first_s 2^k, most_s) (1 - u / 4) after the k-th, u
 // even in (0, 1), as OpenAI's client does (openai-python, _base_client.py). What they wait is part of their latencies.

@@ -215,9 +215,11 @@ static inline TwEngineLoad load_of(const Plant *p, const void *block, const Pool
 
 // wire.c: moves on the wire share the links of their replicas, max-min.
 // Counts what has come up to now_ns and sets the rates and ends of all that are on the wire; the earliest of the moves.
-int64_t tw_wire_share(Move *moves, int count, const TwReplicaLink *link, int replicas, int64_t now_ns);
+int64_t tw_wire_share(const TwHandOver *h, Move *moves, int count, const TwReplicaLink *link, int replicas,
+                      int64_t now_ns);
 // Rate that one more between two replicas would get now.
-double tw_wire_fair(const Move *moves, int count, const TwReplicaLink *link, int from, int to, TwReach reach);
+double tw_wire_fair(const TwHandOver *h, const Move *moves, int count, const TwReplicaLink *link, int from, int to,
+                    TwReach reach);
 
 // What the router of a cell believes, where it does not know.
 TwKvBeliefs tw_cell_beliefs(const Plant *plant, void *block, int cell);

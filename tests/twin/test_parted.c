@@ -87,6 +87,77 @@ static void a_token_with_the_kv_waits_for_what_is_left(const TwDeploy *deploy)
     }
 }
 
+// Worked by hand: who holds what, of the layouts that engines' documents go through.
+static void shares_follow_who_holds_what(void)
+{
+    static const struct {
+        TwKvPlaces prefill, decode;
+        double copies, out, in;
+    } known[] = {
+        {{8, 4, 1, 4}, {8, 4, 1, 4}, 1.0, 1.0, 1.0},           // heads to heads
+        {{8, 2, 1, 2}, {8, 8, 1, 8}, 1.0, 1.0, 1.0},           // each of two sends to four
+        {{8, 8, 1, 8}, {8, 2, 1, 2}, 1.0, 1.0, 1.0},           // each of two reads from four
+        {{4, 4, 1, 4}, {4, 8, 1, 8}, 2.0, 1.0, 1.0},           // every head twice
+        {{4, 8, 1, 8}, {4, 4, 1, 4}, 1.0, 0.5, 1.0},           // half of those who have them send
+        {{1, 8, 1, 8}, {1, 8, 1, 8}, 8.0, 1.0, 1.0},           // latent: rank to rank
+        {{1, 1, 1, 8}, {1, 1, 1, 8}, 1.0, 0.125, 0.125},       // latent, eight attention ranks
+        {{1, 8, 1, 8}, {1, 1, 1, 32}, 1.0, 0.125, 0.03125},    // one of eight sends
+        {{1, 1, 1, 8}, {1, 4, 1, 4}, 4.0, 0.125, 1.0},         // one sends to four
+        {{8, 4, 2, 8}, {8, 8, 1, 8}, 1.0, 1.0, 1.0},           // two stages send at once
+        {{8, 2, 2, 16}, {8, 4, 1, 8}, 1.0, 0.25, 0.5},         // of four ranks one, of two one
+    };
+    for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
+        TwHandOver h = {0};
+        tw_parted_shares(&known[k].prefill, &known[k].decode, &h);
+        CHECK(h.copies == known[k].copies && h.share_out == known[k].out && h.share_in == known[k].in);
+    }
+}
+
+// DeepSeek's latent cache: under tensor parallelism every rank reads all of it over its own link, with attention ranks
+// one does. Either way a transfer alone takes as long as one link takes for all; the wire has eight times the bytes.
+static void a_latent_cache_goes_over_one_link_each(void)
+{
+    double alone_s[2], bytes[2];
+    for (int k = 0; k < 2; k++) {
+        TwDeploySpec spec = {.chip = "gb200",
+                             .model = "deepseek-v3",
+                             .precision = "fp4",
+                             .kv_precision = "fp8",
+                             .layout = {k ? 8 : 1, k ? 1 : 8, 1, 8},
+                             .max_tokens = 8192,
+                             .max_sequences = 256,
+                             .memory_fraction = 0.9,
+                             .moe_imbalance = 1.0,
+                             .graphs = TW_GRAPHS_FULL};
+        TwDeploy deploy;
+        TwError error = {0};
+        bool good = tw_deploy_create(&deploy, &spec, &error);
+        CHECK(good);
+        if (!good) {
+            printf("%s\n", error.text);
+            return;
+        }
+        TwServeSpec s = closed(&deploy, 1.0, 8000.0, 4.0);
+        s.requests = 1;
+        s.kv_chunks = true;
+        TwServeResult with = run(&deploy, &s);
+        s.first_token = TW_FIRST_PREFILL;
+        TwServeResult at_once = run(&deploy, &s);
+        const TwScaleupRow *up = tw_network_scaleup(deploy.network);
+        double link_bytes_s = up->link_bytes_s * up->exchange_efficiency;
+        CHECK_NEAR(with.transfer_bytes_s, link_bytes_s, 1e-12);
+        alone_s[k] = with.ttft_s[0] - at_once.ttft_s[0];
+        CHECK_WITHIN(alone_s[k], up->base_s + up->hop_s + s.kv_token_bytes * 8000.0 / link_bytes_s, 3e-9);
+        TwHandOver h = {0};
+        tw_parted_shares(&(TwKvPlaces){1, k ? 8 : 1, 1, 8}, &(TwKvPlaces){1, k ? 8 : 1, 1, 8}, &h);
+        h.bytes_per_token = s.kv_token_bytes;
+        bytes[k] = tw_hand_over_bytes(&h, 8000.0, 0.0);
+        tw_deploy_destroy(&deploy);
+    }
+    CHECK_WITHIN(alone_s[0], alone_s[1], 3e-9);
+    CHECK(bytes[1] == 8.0 * bytes[0]);
+}
+
 // Two replicas of four are one node of eight; a third lies in the next, and so do those of other chips.
 static void domains_are_filled_in_order(const TwDeploy *deploy)
 {
@@ -131,6 +202,8 @@ int main(void)
     deploy_70b(&deploy);
     a_token_with_the_kv_waits_for_what_is_left(&deploy);
     domains_are_filled_in_order(&deploy);
+    shares_follow_who_holds_what();
+    a_latent_cache_goes_over_one_link_each();
     loops_keep_what_is_in_flight(&deploy);
     tw_deploy_destroy(&deploy);
     return check_failures != 0;

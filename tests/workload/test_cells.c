@@ -385,13 +385,25 @@ static void transfers_by_hand(void)
     // no way: they stand until there is one
     Move stuck[2] = {{.at_ns = INT64_MAX, .from = 0, .to = 1, .left = 10.0, .reach = TW_REACH_LEAF, .wire = true},
                      {.at_ns = INT64_MAX, .from = 0, .to = 2, .left = 20.0, .reach = TW_REACH_LEAF, .wire = true}};
+    const TwHandOver plain = {0};
     TwReplicaLink dead[3];
     memset(dead, 0, sizeof dead);
-    CHECK(tw_wire_share(stuck, 2, dead, 3, 0) == INT64_MAX);
+    CHECK(tw_wire_share(&plain, stuck, 2, dead, 3, 0) == INT64_MAX);
     for (int i = 0; i < 3; i++) dead[i].out_bytes_s[1] = dead[i].in_bytes_s[1] = 10.0;
-    CHECK(tw_wire_share(stuck, 2, dead, 3, 5000000000) == 7000000000);
+    CHECK(tw_wire_share(&plain, stuck, 2, dead, 3, 5000000000) == 7000000000);
     stuck[0].wire = false;
-    CHECK(tw_wire_share(stuck, 2, dead, 3, 7000000000) <= 8000000001 && stuck[1].left == 10.0);
+    CHECK(tw_wire_share(&plain, stuck, 2, dead, 3, 7000000000) <= 8000000001 && stuck[1].left == 10.0);
+
+    // of eight attention ranks' links a transfer has one: up to eight go at its rate, sixteen share all
+    const TwHandOver ranks = {.share_out = 0.125, .share_in = 0.25};
+    static Move many[16];
+    for (int n = 1; n <= 16; n++) {
+        for (int i = 0; i < n; i++)
+            many[i] = (Move){
+                .at_ns = INT64_MAX, .from = 0, .to = (int8_t)(1 + i % 2), .left = 20.0, .reach = 1, .wire = true};
+        (void)tw_wire_share(&ranks, many, n, dead, 3, 0);
+        for (int i = 0; i < n; i++) CHECK_NEAR(many[i].rate, n <= 8 ? 1.25 : 10.0 / n, 1e-9);
+    }
 }
 
 // Who makes the first token of a prompt computed apart: alone, its time to first token is that of the prompt, the same
