@@ -1,6 +1,7 @@
 // tokenworks: one program, one file a command.
 #include "cli/commands.h"
 #include "sim/config.h"
+#include "sim/sources.h"
 #include "sim/version.h"
 
 #include <fcntl.h>
@@ -97,8 +98,8 @@ static void version(void)
 {
     unsigned major, minor, release;
     H5get_libversion(&major, &minor, &release);
-    printf("tokenworks %s (%s build)\nHDF5 %u.%u.%u, view %s\nLicence: Apache-2.0\n", TW_VERSION, TW_BUILD_TYPE, major,
-           minor, release, TW_HAS_VIEW ? "yes" : "no");
+    printf("tokenworks %s (%s build, sources %s)\nHDF5 %u.%u.%u, view %s\nLicence: Apache-2.0\n", TW_VERSION,
+           TW_BUILD_TYPE, TW_SOURCES, major, minor, release, TW_HAS_VIEW ? "yes" : "no");
 }
 
 // The OpenMP runtime reads its wait policy before main: threads that spin between short windows cost many times their

@@ -1,5 +1,6 @@
 // Keys, constraints and settings of scenarios, before any runs.
 #include "sim/data.h"
+#include "sim/sources.h"
 #include "sim/version.h"
 #include "study/inner.h"
 #include "twin/deploy.h"
@@ -173,7 +174,8 @@ static void key_of(Checker *checker, const TwConfig *config, const char settings
     uint8_t digest[SHA256_DIGEST_LENGTH];
     char text[256];
     SHA256Init(&context);
-    int n = snprintf(text, sizeof text, "tokenworks %s part 4\n%s\n%s\n", TW_VERSION, settings, study->data_digest);
+    int n = snprintf(text, sizeof text, "tokenworks %s %s part 4\n%s\n%s\n", TW_VERSION, TW_SOURCES, settings,
+                     study->data_digest);
     SHA256Update(&context, (const uint8_t *)text, (size_t)n);
     for (int i = 0; i < study->output_count; i++) {
         n = snprintf(text, sizeof text, "output %s\n", study->outputs_kept[i]);

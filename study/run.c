@@ -334,7 +334,9 @@ static bool run_study(TwStudy *study, const TwStudyRun *run, TwStudyResult *resu
         return true;
     }
     if (there && !run->force && !again)
-        return tw_fail(error, TW_IO, "%s exists and is of another study; --force replaces it, --out names another",
+        return tw_fail(error, TW_IO,
+                       "%s exists and is of another study, or of a build with other models; --force replaces it, --out "
+                       "names another",
                        run->out);
     TwRunner runner = {.study = study, .run = run, .threads = run->threads ? run->threads : omp_get_max_threads()};
     bool stored = !study->function[0] || run->deal || run->shards > 1;

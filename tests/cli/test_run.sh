@@ -169,6 +169,8 @@ done
 [ "$(COLUMNS=120 "$TOKENWORKS" serve --help | wc -l)" -lt "$("$TOKENWORKS" serve --help | wc -l)" ]
 for c in run check study view report trace; do expect 0 "Usage: tokenworks $c" "$TOKENWORKS" $c --help; done
 expect 0 "tokenworks 0" "$TOKENWORKS" --version
+# which sources: twelve hex digits of the models, named in the keys of a study
+grep -Eq "sources [0-9a-f]{12}\)" out.txt || fail "no sources in the version"
 # groups whose names end in a digit: "p1" and "gb3" repeated are p11, p12, gb31 ..., dealt group by group
 cat > digits.cfg << 'END'
 site = "chicago";
