@@ -72,13 +72,11 @@ static bool check_model(const TwModelRow *m, TwError *error)
     return true;
 }
 
-static bool check_shapes(const TwStepSpec *spec, TwError *error)
+// Tensor parallelism, attention ranks and stages against the model's heads, widths and layers.
+static bool check_layout(const TwStepSpec *spec, int ranks, int stages, TwError *error)
 {
     const TwModelRow *m = spec->model;
-    int tp = spec->tensor_parallel, ranks = tw_at_least_one(spec->attention_ranks);
-    int stages = tw_at_least_one(spec->pipeline_parallel), ep = tw_at_least_one(spec->expert_parallel),
-        group = tp * ranks;
-    if (!check_model(m, error)) return false;
+    const int tp = spec->tensor_parallel;
     if (tp < 1 || tp > 1024) return tw_fail(error, TW_BAD_INPUT, "tensor_parallel = %d, expected 1 to 1024", tp);
     if (spec->max_tokens < 1 || spec->max_tokens > 131072)
         return tw_fail(error, TW_BAD_INPUT, "max_tokens = %d, expected 1 to 131072", spec->max_tokens);
@@ -95,9 +93,20 @@ static bool check_shapes(const TwStepSpec *spec, TwError *error)
                        (long long)m->linear_key_heads);
     if (ranks > 1024 || ranks * tp > 1024)
         return tw_fail(error, TW_BAD_INPUT, "attention_ranks = %d, expected 1 to 1024 GPUs in all", ranks);
-    if (spec->moe_imbalance > 0.0 && spec->moe_imbalance < 1.0)
-        return tw_fail(error, TW_BAD_INPUT, "moe_imbalance = %g, expected 0 (as the tables were timed) or 1 to 100",
-                       spec->moe_imbalance);
+    if (stages > m->layers)
+        return tw_fail(error, TW_BAD_INPUT, "pipeline_parallel = %d, but the model has %lld layers", stages,
+                       (long long)m->layers);
+    if (!divides(m->dense_inter, tp))
+        return tw_fail(error, TW_BAD_INPUT, "tensor_parallel = %d does not divide the inner width %lld", tp,
+                       (long long)m->dense_inter);
+    return true;
+}
+
+// How experts are divided, exchanged with and kept.
+static bool check_experts(const TwStepSpec *spec, int ranks, TwError *error)
+{
+    const TwModelRow *m = spec->model;
+    const int ep = tw_at_least_one(spec->expert_parallel), group = spec->tensor_parallel * ranks;
     if (spec->two_batch && (ranks < 2 || m->moe_layers < 1))
         return tw_fail(
             error, TW_BAD_INPUT,
@@ -115,12 +124,6 @@ static bool check_shapes(const TwStepSpec *spec, TwError *error)
                        "all_to_all = \"%s\", but nothing is exchanged: expected a mixture of experts, 2 or more "
                        "attention_ranks and expert_parallel",
                        tw_all_to_all_names[spec->all_to_all]);
-    if (stages > m->layers)
-        return tw_fail(error, TW_BAD_INPUT, "pipeline_parallel = %d, but the model has %lld layers", stages,
-                       (long long)m->layers);
-    if (!divides(m->dense_inter, tp))
-        return tw_fail(error, TW_BAD_INPUT, "tensor_parallel = %d does not divide the inner width %lld", tp,
-                       (long long)m->dense_inter);
     if (ep > 1 && m->moe_layers < 1)
         return tw_fail(error, TW_BAD_INPUT, "expert_parallel = %d, but the model has no experts", ep);
     if (m->moe_layers > 0 && (group % ep != 0 || ep > m->experts))
@@ -130,6 +133,15 @@ static bool check_shapes(const TwStepSpec *spec, TwError *error)
     if (m->moe_layers > 0 && !divides(m->expert_inter, group / ep))
         return tw_fail(error, TW_BAD_INPUT, "%d GPUs that share an expert do not divide its inner width %lld",
                        group / ep, (long long)m->expert_inter);
+    return true;
+}
+
+static bool check_routing(const TwStepSpec *spec, TwError *error)
+{
+    const TwModelRow *m = spec->model;
+    if (spec->moe_imbalance > 0.0 && spec->moe_imbalance < 1.0)
+        return tw_fail(error, TW_BAD_INPUT, "moe_imbalance = %g, expected 0 (as the tables were timed) or 1 to 100",
+                       spec->moe_imbalance);
     if (spec->routing.share && m->experts < 1)
         return tw_fail(error, TW_BAD_INPUT, "shares of experts, but the model has no experts");
     if (spec->routing.share && spec->routing.share_count != m->experts)
@@ -144,6 +156,12 @@ static bool check_shapes(const TwStepSpec *spec, TwError *error)
         return tw_fail(error, TW_BAD_INPUT,
                        "routing: sequences of one text choose the same experts, "
                        "expected no shares, imbalance or redundant experts beside");
+    return true;
+}
+
+// Kernels that are asked for, against precision, chip and model.
+static bool check_kernels(const TwStepSpec *spec, TwError *error)
+{
     if (spec->mixed != TW_MIXED_AUTO && tw_mixed_kernel(spec->chip, spec->mixed) == TW_MIXED_AUTO)
         return tw_fail(error, TW_BAD_INPUT, "mxfp4_kernel = \"%s\", expected auto: a chip with fp4 units has its own",
                        tw_mixed_kernels[spec->mixed]);
@@ -163,6 +181,11 @@ static bool check_shapes(const TwStepSpec *spec, TwError *error)
     if (spec->engine == TW_ENGINE_DEEPGEMM && strcmp(spec->precision, "fp8_block") != 0)
         return tw_fail(error, TW_BAD_INPUT, "kernels = \"deepgemm\" beside precision = \"%s\", expected fp8_block",
                        spec->precision);
+    return true;
+}
+
+static bool check_host(const TwStepSpec *spec, TwError *error)
+{
     if (!(spec->launch_s >= 0.0 && spec->launch_s <= 1e-2))
         return tw_fail(error, TW_BAD_INPUT, "launch_s = %g, expected 0 to 0.01 s", spec->launch_s);
     if (spec->graph_most < 0 || (spec->graph_most > 0 && spec->graphs == TW_GRAPHS_NONE))
@@ -175,6 +198,14 @@ static bool check_shapes(const TwStepSpec *spec, TwError *error)
         return tw_fail(error, TW_BAD_INPUT, "memory_fraction = %g, expected more than 0, at most 1",
                        spec->memory_fraction);
     return true;
+}
+
+static bool check_shapes(const TwStepSpec *spec, TwError *error)
+{
+    const int ranks = tw_at_least_one(spec->attention_ranks), stages = tw_at_least_one(spec->pipeline_parallel);
+    return check_model(spec->model, error) && check_layout(spec, ranks, stages, error) &&
+           check_experts(spec, ranks, error) && check_routing(spec, error) && check_kernels(spec, error) &&
+           check_host(spec, error);
 }
 
 // Every number that the step needs of the chip must be known.
@@ -392,6 +423,52 @@ static TwScanKernel scan_kernel(const TwStepSpec *spec)
     return spec->profile == TW_PROFILE_VLLM ? TW_SCAN_FLASHINFER : TW_SCAN_FLA;
 }
 
+// What a step is made of; types, kernels' tables and checks come after.
+static void compose(TwStepTables *t, const TwStepSpec *spec)
+{
+    TwCompose *c = &t->compose;
+    const int stages = tw_at_least_one(spec->pipeline_parallel);
+    *c = (TwCompose){.model = &t->model,
+                     .engine = spec->engine,
+                     .dense = spec->dense,
+                     .attention = spec->training ? TW_ENGINE_VLLM : spec->dense,
+                     .sglang = spec->static_memory,
+                     .quantises = spec->training,
+                     .sampler = spec->sampler,
+                     .mixed = tw_mixed_kernel(spec->chip, spec->mixed),
+                     .chip = &t->chip,
+                     .prompt = spec->prompt,
+                     .state = state_type(spec),
+                     .scan = scan_kernel(spec),
+                     .window_seen = spec->window_seen,
+                     .plain_windows = spec->plain_windows || spec->plain_decode,
+                     .plain_decode = spec->plain_decode,
+                     .gate_s = spec->gate_s,
+                     .tp = spec->tensor_parallel,
+                     .ranks = tw_at_least_one(spec->attention_ranks),
+                     .stages = stages,
+                     .ep = tw_at_least_one(spec->expert_parallel),
+                     .alike = spec->routing.alike,
+                     .all_to_all = spec->all_to_all,
+                     .domains = tw_at_least_one(spec->domains),
+                     .host_experts = spec->host_experts,
+                     .fused_bytes = spec->fused_bytes,
+                     .apart = spec->apart,
+                     .moe_imbalance = spec->moe_imbalance,
+                     .link_bytes_s = spec->chip->link_bytes_s};
+    int64_t deepest = (t->model.layers + stages - 1) / stages;
+    c->stage_excess = (double)(deepest * stages) / (double)t->model.layers;
+    c->hottest = tw_routing_hottest(&t->model, (int)c->ep, &spec->routing);
+    c->copies = 1.0;
+    if (t->model.experts > 0) c->copies += (double)spec->routing.redundant / (double)t->model.experts;
+    // where what lies between steps is known as well: else the four microseconds stand for it, too
+    bool split = tw_since_blackwell(spec->chip) && spec->idle_most_s > 0.0;
+    c->fused_wait_s = split ? tw_fused_skew_s : tw_rank_skew_s;
+    // shares of its own: on top of balanced routing
+    if (c->hottest > 1.0 || spec->routing.share || spec->routing.redundant > 0)
+        c->moe_imbalance = spec->moe_imbalance > 0.0 ? spec->moe_imbalance : 1.0;
+}
+
 bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
 {
     *model = NULL;
@@ -417,46 +494,9 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
     t->idle_most_ns = 1e9 * spec->idle_most_s;
     t->async = spec->async_scheduling;
     t->graph_doubling = spec->graph_doubling;
-    t->compose = (TwCompose){.model = &t->model,
-                             .engine = spec->engine,
-                             .dense = spec->dense,
-                             .attention = spec->training ? TW_ENGINE_VLLM : spec->dense,
-                             .sglang = spec->static_memory,
-                             .quantises = spec->training,
-                             .sampler = spec->sampler,
-                             .mixed = tw_mixed_kernel(spec->chip, spec->mixed),
-                             .chip = &t->chip,
-                             .prompt = spec->prompt,
-                             .state = state_type(spec),
-                             .scan = scan_kernel(spec),
-                             .window_seen = spec->window_seen,
-                             .plain_windows = spec->plain_windows || spec->plain_decode,
-                             .plain_decode = spec->plain_decode,
-                             .gate_s = spec->gate_s,
-                             .tp = tp,
-                             .ranks = ranks,
-                             .stages = stages,
-                             .ep = tw_at_least_one(spec->expert_parallel),
-                             .link_bytes_s = spec->chip->link_bytes_s};
-    int64_t deepest = (t->model.layers + stages - 1) / stages;
-    t->compose.stage_excess = (double)(deepest * stages) / (double)t->model.layers;
-    t->compose.hottest = made->hottest_gpu = tw_routing_hottest(&t->model, (int)t->compose.ep, &spec->routing);
-    t->compose.copies = 1.0;
-    if (t->model.experts > 0) t->compose.copies += (double)spec->routing.redundant / (double)t->model.experts;
-    t->compose.alike = spec->routing.alike;
-    t->compose.all_to_all = spec->all_to_all;
-    t->compose.domains = tw_at_least_one(spec->domains);
-    t->compose.host_experts = spec->host_experts;
-    t->compose.fused_bytes = spec->fused_bytes;
-    t->compose.apart = spec->apart;
-    // where what lies between steps is known as well: else the four microseconds stand for it, too
-    bool split = tw_since_blackwell(spec->chip) && spec->idle_most_s > 0.0;
-    t->compose.fused_wait_s = split ? tw_fused_skew_s : tw_rank_skew_s;
     t->two_batch = spec->two_batch;
-    t->compose.moe_imbalance = spec->moe_imbalance;
-    // shares of its own: on top of balanced routing
-    if (t->compose.hottest > 1.0 || spec->routing.share || spec->routing.redundant > 0)
-        t->compose.moe_imbalance = spec->moe_imbalance > 0.0 ? spec->moe_imbalance : 1.0;
+    compose(t, spec);
+    made->hottest_gpu = t->compose.hottest;
     made->inner = t;
 
     bool ok = tw_compose_numbers(&t->compose, spec, error) && check_chip(spec->chip, &t->compose, error) &&
