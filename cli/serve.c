@@ -669,7 +669,8 @@ static bool read_run(const TwOptions *o, Run *r, int *status)
 // One layout, compiled, and what of the options is judged by it. False: said on stderr, *status.
 static bool deploy_run(const TwOptions *o, Run *r, int *status)
 {
-    static const char *const of_caches[] = {"kv-tier", NULL};
+    static const char *const of_caches[] = {"kv-tier", NULL}, *const of_prefixes[] = {"shared-prefix", "prompts",
+                                                                                      "kv-tier", NULL};
     r->deployed = tw_cli_deploy(&r->deploy, o, &r->spec, status);
     if (!r->deployed) return false;
     *status = TW_USAGE;
@@ -678,6 +679,9 @@ static bool deploy_run(const TwOptions *o, Run *r, int *status)
         fprintf(stderr, "tokenworks: warning: requests of %lld tokens: the longest context of the model is %lld\n",
                 (long long)r->serve.context_tokens - 16, (long long)r->deploy.model.positions);
     tw_engine_of(&r->deploy, &r->engine);
+    if (!tw_step_finds_cached(&r->deploy.step->source) &&
+        tw_options_idle(o, "layers that keep a state, which no block of the cache holds", of_prefixes))
+        return false;
     bool caches = r->engine.prefix_cache || o->serving[TW_ON_SESSIONS] || (r->trace && tw_trace_shares(r->trace));
     if (!caches && tw_options_idle(o, "prompts that share nothing (--shared-prefix, --prompts, --sessions)", of_caches))
         return false;

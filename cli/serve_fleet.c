@@ -38,6 +38,8 @@ static bool read_again(const TwOptions *o, TwComeAgain *again)
         *wait_s[k] = strtod(end + 1, &after);
         good = after > end + 1;
         end = after;
+        // the most is 8 s, or the first wait where that alone is given and longer
+        if (k == 0) again->most_s = fmax(again->most_s, again->first_s);
     }
     if (good && !*end && again->most >= 1 && again->most <= 100 && again->first_s >= 1e-3 &&
         again->most_s >= again->first_s && again->most_s <= 1e6)

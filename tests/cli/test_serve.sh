@@ -170,6 +170,10 @@ done
 # how iterations are made up, what is found cached, what is drafted
 expect 2 "did you mean sglang" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --policy sglan
 expect 2 "acceptance" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --acceptance 0.5
+for cached in "--shared-prefix 64" "--prompts 2" "--kv-tier 100,20"; do
+    # shellcheck disable=SC2086
+    expect 2 "${cached%% *} does nothing with layers that keep a state" "$TOKENWORKS" serve --chip h200 --model qwen3-next-80b-a3b --precision fp8 --tp 2 $cached
+done
 expect 0 "75.0 % of the prompt tokens" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 16 --isl 1024 --osl 64 --shared-prefix 768 --policy sglang
 # prompts that are sent over and over are found, but for their last block; more of them than the cache holds are not
 expect 0 "" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 16 --isl 1024 --osl 64 --requests 320 --json
@@ -412,6 +416,7 @@ cp out.txt busy.json
 expect 0 "" $over --busy-prompt-tokens 1024 --client-retries 2
 cp out.txt again.json
 expect 2 "--client-retries 2,8,4: expected times" $over --client-retries 2,8,4
+expect 0 "" $over --busy-prompt-tokens 1024 --client-retries 2,10    # the most follows the first
 expect 2 "--client-retries x: expected times" $over --client-retries x
 python3 - <<'END' || fail "--log of a fleet, --sessions, --kv-event-delay, --busy-prompt-tokens"
 import csv, json
