@@ -256,112 +256,173 @@ static int of_kind(const Work *w, bool prefill, int n)
     return 0;
 }
 
+// What the router goes by: who cannot be chosen, and loads as it knows them.
+typedef struct Known {
+    int count;
+    bool prefill, fresh;    // the role that is asked for; loads as they are, not of the last signal period
+    const bool *off;
+    const int32_t *load;
+    const TwRouterSignal *signal;
+} Known;
+
+// Those of the other role are off, and the busy ones where the router turns away. False: all that are there are busy.
+static bool mask(Work *w, Known *known, bool off[TW_ROUTED_MOST], int32_t load[TW_ROUTED_MOST])
+{
+    const Pool *pool = w->pool;
+    bool there = false, free = false;
+    for (int k = 0; k < known->count; k++) {
+        off[k] = w->off[k];
+        if (pool->apart) off[k] |= prefills(w->plant, w->block, w->cell->replica_begin + k) != known->prefill;
+        there |= !off[k];
+        if (pool->limits && !w->any && !off[k]) off[k] = busy(w, k, &known->signal[k]);
+        free |= !off[k];
+        load[k] = off[k] ? TW_LOAD_OFF : known->load[k];
+    }
+    known->off = off, known->load = load;
+    w->all_busy = there && !free;
+    return !w->all_busy;
+}
+
+// By tokens, or as vLLM weighs those who wait.
+static int fewest(const Work *w, const Known *known)
+{
+    int32_t other[TW_ROUTED_MOST];
+    for (int k = 0; k < known->count; k++) {
+        const TwRouterSignal *s = &known->signal[k];
+        int32_t value = w->pool->policy == TW_LEAST_TOKENS ? s->tokens : 3 * s->waiting + s->requests;
+        other[k] = known->off[k] ? TW_LOAD_OFF : value < TW_LOAD_OFF ? value : TW_LOAD_OFF - 1;
+    }
+    return tw_router_least(other, known->count);
+}
+
+static void draw(const Work *w, const Known *known, int pair[2])
+{
+    tw_router_draw(&w->state->router, w->pool->stream, (uint32_t)w->cell->of_pool, kind_count(w, known->prefill), pair);
+}
+
+static int of_two(Work *w, const Known *known, int64_t now_ns)
+{
+    int pair[2];
+    draw(w, known, pair);
+    for (int i = 0; i < 2; i++)
+        pair[i] = tw_router_powered(known->off, known->count, of_kind(w, known->prefill, pair[i]));
+    if (pair[0] < 0) return -1;
+    const int32_t *load = known->load;
+    if (known->fresh) {
+        tw_cell_refresh(w, pair[0], now_ns);
+        tw_cell_refresh(w, pair[1], now_ns);
+        load = w->load;
+    }
+    return load[pair[1]] < load[pair[0]] ? pair[1] : pair[0];
+}
+
+// Where its session belongs; -1: nobody has power; count: that one has too much of the load.
+static int of_session(const Work *w, const TwRequest *request, const Known *known)
+{
+    // the last stream of a prompt is its session's
+    const TwContent *c = &request->content;
+    uint64_t session = c->output_stream ? c->output_stream : tw_content_stream(2, request->id);
+    int of = (int)(tw_content_mix(session, 3) % (uint64_t)kind_count(w, known->prefill));
+    int chosen = tw_router_powered(known->off, known->count, of_kind(w, known->prefill, of));
+    if (chosen < 0) return -1;
+    int64_t sum = 0, powered = 0;
+    for (int k = 0; k < known->count; k++)
+        if (!known->off[k]) sum += known->load[k], powered++;
+    double most = w->pool->router.factor * (double)sum + (double)powered;
+    return (double)known->load[chosen] * (double)powered < most ? chosen : known->count;
+}
+
+// By what each has of the prompt, and what it is at.
+static int by_cache(Work *w, const TwRequest *request, int64_t now_ns, const Known *known, const Cut *cut)
+{
+    const Pool *pool = w->pool;
+    const TwEngineSpec *engine = &pool->engine.spec;
+    const int count = known->count;
+    int32_t hit[TW_ROUTED_MOST];
+    overlaps(w, request, cut, now_ns, hit);
+    if (pool->policy == TW_SCORED) {
+        int32_t blocks = (request->input_tokens + engine->block_tokens - 1) >> pool->engine.prefix.shift;
+        return tw_router_scored(known->off, count, known->signal, hit, blocks, engine->kv_blocks * pool->engine.ranks);
+    }
+    const double *cost = w->cost;
+    double allowed[TW_ROUTED_MOST];
+    // nobody tells of lower tiers either
+    bool tiers = (known->prefill ? &pool->prefill : &pool->engine)->spec.tier_count > 0 &&
+                 pool->router.tier_credit > 0.0 && request->content.count > 0 && !pool->assumed;
+    if (!known->fresh || pool->apart || tiers || pool->limits) {
+        for (int k = 0; k < count; k++)
+            allowed[k] = known->off[k] ? INFINITY : tw_router_cost(&pool->router, &known->signal[k]);
+        cost = allowed;
+    }
+    double worth = pool->router.prompt_weight * pool->router.tier_credit;
+    for (int k = 0; k < count && tiers; k++)
+        if (!known->off[k]) allowed[k] -= worth * below_at(w, k, request, hit[k]);
+    return tw_router_kv(&pool->router, &w->state->router, pool->stream, (uint32_t)w->cell->of_pool, count, cost, hit);
+}
+
+// One after the other.
+static int in_turn(Work *w, const Known *known)
+{
+    int32_t *next = &w->state->router.next[known->prefill];
+    int chosen = tw_router_powered(known->off, known->count, *next < known->count ? *next : 0);
+    if (chosen >= 0) *next = chosen + 1 < known->count ? chosen + 1 : 0;
+    return chosen;
+}
+
+static int at_random(const Work *w, const Known *known)
+{
+    int pair[2];
+    draw(w, known, pair);
+    return tw_router_powered(known->off, known->count, of_kind(w, known->prefill, pair[0]));
+}
+
 // The one of `role` (prompts apart, or everything else) that the policy chooses; -1: none has power. Where the router
 // looks at contents, leaves their runs in `cut`.
 static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill, Cut *cut)
 {
-    TwRouter *router = &w->state->router;
     const Pool *pool = w->pool;
-    int count = w->cell->replica_count, pair[2], chosen;
-    bool mine[TW_ROUTED_MOST], fresh = w->period_ns == 0;
-    const bool *off = w->off;
-    int32_t masked[TW_ROUTED_MOST];
-    const int32_t *load = fresh ? w->load : w->seen_load;
-    const TwRouterSignal *signal = fresh ? w->signal : w->seen_signal;
+    const bool fresh = w->period_ns == 0;
+    Known known = {.count = w->cell->replica_count,
+                   .prefill = prefill,
+                   .fresh = fresh,
+                   .off = w->off,
+                   .load = fresh ? w->load : w->seen_load,
+                   .signal = fresh ? w->signal : w->seen_signal};
+    bool off[TW_ROUTED_MOST];
+    int32_t load[TW_ROUTED_MOST];
+    int chosen = -1;
     cut->count = 0;
     cut->fetched = false;
     if (pool->engine.spec.prefix_cache) cut_runs(w, request, cut);
     // what is cached is known at once; loads of the last period were
     bool looks = pool->policy != TW_ROUND_ROBIN && pool->policy != TW_ROUTE_RANDOM && pool->policy != TW_POWER_OF_TWO;
     if ((looks && (fresh || pool->signals)) || (pool->limits && fresh)) refresh_all(w, now_ns);
-    if (pool->apart || !fresh || pool->limits) {
-        bool there = false, free = false;
-        for (int k = 0; k < count; k++) {
-            mine[k] = w->off[k];
-            if (pool->apart) mine[k] |= prefills(w->plant, w->block, w->cell->replica_begin + k) != prefill;
-            there |= !mine[k];
-            if (pool->limits && !w->any && !mine[k]) mine[k] = busy(w, k, &signal[k]);
-            free |= !mine[k];
-            masked[k] = mine[k] ? TW_LOAD_OFF : load[k];
-        }
-        w->all_busy = there && !free;
-        if (w->all_busy) return -1;
-        off = mine;
-        load = masked;
-    }
+    if ((pool->apart || !fresh || pool->limits) && !mask(w, &known, off, load)) return -1;
     switch (pool->policy) {
     case TW_LEAST_LOADED:
-        return tw_router_least(load, count);
+        return tw_router_least(known.load, known.count);
     case TW_LEAST_TOKENS:
-    case TW_VLLM_DP: {
-        int32_t other[TW_ROUTED_MOST];
-        for (int k = 0; k < count; k++) {
-            int32_t value =
-                pool->policy == TW_LEAST_TOKENS ? signal[k].tokens : 3 * signal[k].waiting + signal[k].requests;
-            other[k] = off[k] ? TW_LOAD_OFF : value < TW_LOAD_OFF ? value : TW_LOAD_OFF - 1;
-        }
-        return tw_router_least(other, count);
-    }
+    case TW_VLLM_DP:
+        return fewest(w, &known);
     case TW_POWER_OF_TWO:
-        tw_router_draw(router, pool->stream, (uint32_t)w->cell->of_pool, kind_count(w, prefill), pair);
-        pair[0] = tw_router_powered(off, count, of_kind(w, prefill, pair[0]));
-        pair[1] = tw_router_powered(off, count, of_kind(w, prefill, pair[1]));
-        if (pair[0] < 0) return -1;
-        if (!fresh) return load[pair[1]] < load[pair[0]] ? pair[1] : pair[0];
-        tw_cell_refresh(w, pair[0], now_ns);
-        tw_cell_refresh(w, pair[1], now_ns);
-        return w->load[pair[1]] < w->load[pair[0]] ? pair[1] : pair[0];
-    case TW_AFFINITY: {
-        // the last stream of a prompt is its session's
-        const TwContent *c = &request->content;
-        uint64_t session = c->output_stream ? c->output_stream : tw_content_stream(2, request->id);
-        int of = (int)(tw_content_mix(session, 3) % (uint64_t)kind_count(w, prefill));
-        chosen = tw_router_powered(off, count, of_kind(w, prefill, of));
-        if (chosen < 0) return -1;
-        int64_t sum = 0, powered = 0;
-        for (int k = 0; k < count; k++)
-            if (!off[k]) sum += load[k], powered++;
-        if ((double)load[chosen] * (double)powered < pool->router.factor * (double)sum + (double)powered) return chosen;
-    }    // fall through
+        return of_two(w, &known, now_ns);
+    case TW_AFFINITY:
+        chosen = of_session(w, request, &known);
+        return chosen < known.count ? chosen : by_cache(w, request, now_ns, &known, cut);
     case TW_KV_AWARE:
-    case TW_SCORED: {
-        int32_t hit[TW_ROUTED_MOST],
-            blocks = (request->input_tokens + pool->engine.spec.block_tokens - 1) >> pool->engine.prefix.shift;
-        overlaps(w, request, cut, now_ns, hit);
-        if (pool->policy == TW_SCORED)
-            return tw_router_scored(off, count, signal, hit, blocks, pool->engine.spec.kv_blocks * pool->engine.ranks);
-        const double *cost = w->cost;
-        double allowed[TW_ROUTED_MOST];
-        // nobody tells of lower tiers either
-        bool tiers = (prefill ? &pool->prefill : &pool->engine)->spec.tier_count > 0 &&
-                     pool->router.tier_credit > 0.0 && request->content.count > 0 && !pool->assumed;
-        if (!fresh || pool->apart || tiers || pool->limits) {
-            for (int k = 0; k < count; k++) allowed[k] = off[k] ? INFINITY : tw_router_cost(&pool->router, &signal[k]);
-            cost = allowed;
-        }
-        double worth = pool->router.prompt_weight * pool->router.tier_credit;
-        for (int k = 0; k < count && tiers; k++)
-            if (!off[k]) allowed[k] -= worth * below_at(w, k, request, hit[k]);
-        return tw_router_kv(&pool->router, router, pool->stream, (uint32_t)w->cell->of_pool, count, cost, hit);
-    }
-    case TW_CENTRAL: {
-        chosen = tw_router_least(load, count);
-        return chosen >= 0 && load[chosen] < places_of(&pool->engine) ? chosen : -1;
-    }
+    case TW_SCORED:
+        return by_cache(w, request, now_ns, &known, cut);
+    case TW_CENTRAL:
+        chosen = tw_router_least(known.load, known.count);
+        return chosen >= 0 && known.load[chosen] < places_of(&pool->engine) ? chosen : -1;
     case TW_ROUTE_RANDOM:
-        tw_router_draw(router, pool->stream, (uint32_t)w->cell->of_pool, kind_count(w, prefill), pair);
-        chosen = tw_router_powered(off, count, of_kind(w, prefill, pair[0]));
-        if (chosen < 0) return -1;
-        fetch_runs(w, chosen, cut);
-        tw_cell_refresh(w, chosen, now_ns);
-        return chosen;
+        chosen = at_random(w, &known);
+        break;
     case TW_ROUND_ROBIN:
+        chosen = in_turn(w, &known);
         break;
     }
-    int32_t *next = &router->next[prefill];
-    chosen = tw_router_powered(off, count, *next < count ? *next : 0);
     if (chosen < 0) return -1;
-    *next = chosen + 1 < count ? chosen + 1 : 0;
     fetch_runs(w, chosen, cut);
     tw_cell_refresh(w, chosen, now_ns);
     return chosen;
