@@ -74,7 +74,7 @@ void tw_couple_down(const TwPlant *plant, void *block)
 // Power grants for what the racks now want.
 static void grant(const TwPlant *plant, void *block, TwScratch *s)
 {
-    double *grant_w = tw_f64(block, plant->slot.grant_w);
+    double *grant_w = tw_f64(block, plant->slot.grant_w), *rack_want_w = tw_f64(block, plant->slot.want_w);
     int *held_by = tw_at(block, plant->slot.held_by);
     const double *extra = tw_f64_const(block, plant->slot.extra_ratio),
                  *load_w = tw_f64_const(block, plant->slot.load_w);
@@ -85,7 +85,7 @@ static void grant(const TwPlant *plant, void *block, TwScratch *s)
     for (int i = 0; i < plant->rack_count; i++) {
         double wanted_w = device_demand_w[i] + tw_jobs_demand_w(plant, block, i);
         double want_w = on[i] ? rack_demand_w(plant, block, i, wanted_w, extra[i]) : 0.0;
-        s->window.demand_w[i] = want_w;
+        rack_want_w[i] = want_w;
         s->all_w[i] = want_w * plant->rack_scale;
         s->floor_w[i] = on[i] ? plant->capping.floor_w * plant->rack_scale : 0.0;
         double most_w = fmin(plant->racks[i].peak_w, tw_supplies_most_w(plant, block, i));
@@ -98,7 +98,7 @@ static void grant(const TwPlant *plant, void *block, TwScratch *s)
         s->floor_w[i] = floor_w * plant->rack_scale;
         s->most_w[i] = most_w * plant->rack_scale;
     }
-    s->window.demand_sum_w = sum_w;
+    m->want_sum_w = sum_w;
     // before the first window nothing has been asked for: the block holds what the racks could want, to be granted once
     bool asked = m->windows > 0;
     if (asked) m->demand_peak_w = fmax(m->demand_peak_w, sum_w);
@@ -113,7 +113,7 @@ static void grant(const TwPlant *plant, void *block, TwScratch *s)
     for (int i = 0; i < plant->rack_count; i++) grant_w[i] /= plant->rack_scale;
     // a limit binds where a rack is granted less than it wants
     for (int i = 0; i < plant->rack_count; i++) {
-        bool capped = asked && on[i] && grant_w[i] < s->window.demand_w[i] * (1.0 - 1e-6);
+        bool capped = asked && on[i] && grant_w[i] < rack_want_w[i] * (1.0 - 1e-6);
         if (!capped) held_by[i] = NOT_HELD;
     }
 }
@@ -464,6 +464,8 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
         grant(plant, block, s);
         m->next_grant_ns = from_ns + (int64_t)llround(plant->capping.interval_s * 1e9);
     }
+    memcpy(w->demand_w, tw_at(block, plant->slot.want_w), (size_t)plant->rack_count * sizeof *w->demand_w);
+    w->demand_sum_w = m->want_sum_w;
     count_held(plant, block, window_s);
     cap_devices(plant, block, s);
 

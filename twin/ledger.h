@@ -15,6 +15,7 @@
 typedef struct TwMeters {
     int64_t time_ns;                  // how far the state has come
     int64_t next_grant_ns;            // earliest next allocation of power
+    double want_sum_w;                // what all racks wanted at the last one
     int32_t events_done, windows;     // scripted events that have happened
     int32_t limited, price_began;     // only `allowed` disturbances happen; that of the price in force is one of them
     int64_t disturbances, allowed;    // so far: events, failures, maintenance, curtailments that began

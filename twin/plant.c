@@ -173,6 +173,7 @@ static void lay_out_state(TwPlant *plant, TwLayout *layout)
            elements = (size_t)plant->element_count;
     plant->slot.meters = tw_layout_add(layout, 1, tw_meters_bytes());
     plant->slot.grant_w = tw_layout_add(layout, racks, sizeof(double));
+    plant->slot.want_w = tw_layout_add(layout, racks, sizeof(double));
     plant->slot.extra_ratio = tw_layout_add(layout, racks, sizeof(double));
     plant->slot.steady_j = tw_layout_add(layout, 2 * racks, sizeof(double));
     plant->slot.steady_tokens = tw_layout_add(layout, 2 * racks, sizeof(double));

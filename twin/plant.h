@@ -320,8 +320,8 @@ typedef struct TwPlant {
     size_t power_bytes;                   // of a block that holds the power model's state
     size_t thermal_begin, thermal_end;    // what the thermal model has of the state
     struct {
-        TwSlot meters, grant_w, extra_ratio, steady_j, steady_tokens, clock_fraction, rack_on, rack_w, device_demand_w,
-            load_on, load_w;
+        TwSlot meters, grant_w, want_w, extra_ratio, steady_j, steady_tokens, clock_fraction, rack_on, rack_w,
+            device_demand_w, load_on, load_w;
         TwSlot binding_s, target_w, loading_peak, held_by;
         TwSlot serving;                      // [rack] energised and its replicas loaded
         TwSlot out;                          // [element] how many reasons keep it out of service

@@ -53,6 +53,13 @@ expect 0 "" $odd --out odd.h5
 expect 0 "stopped at" $odd --out odd_half.h5 --stop 1000.37s
 expect 0 "" $odd --out odd_half.h5 --restore odd_half.partial.h5 --snapshot 2000.9s
 cmp odd.h5 odd_half.h5 || fail "stopped between ticks differs"
+# and where an event off the ticks moves those of the power grants: what racks wanted at the last one is kept
+moved="$TOKENWORKS run $facilities/split_hall.cfg --for 4min -q"
+event="lose pdu1 at=121.2s for=30s"
+expect 0 "" $moved --event "$event" --out moved.h5
+expect 0 "stopped at" $moved --event "$event" --out moved_half.h5 --stop 122s
+expect 0 "" $moved --event "$event" --out moved_half.h5 --restore moved_half.partial.h5
+cmp moved.h5 moved_half.h5 || fail "stopped between two grants differs"
 expect 0 "1 done" "$TOKENWORKS" study "$facilities/dps_8rack.cfg" --for $span --axis workload.arrival.rate_s=2 -q --out odd_study.h5 --json
 studied=$(python3 -c 'import json; print(json.load(open("out.txt"))["scenarios"][0]["report"]["power"]["utility_mw"]["mean"])')
 "$TOKENWORKS" report odd.h5 --json > out.txt
