@@ -32,6 +32,7 @@ void tw_looks_elements(const TwPlant *plant, const void *block, TwScratch *s, do
     // where the run solves for voltages itself, its last solution stands
     bool own = tw_voltages_wanted(plant);
     const TwVolts *from = own ? &s->ac : &s->volts;
+    s->volts.fresh = true;    // as a restored run and a fork find it
     bool volts = own || (s->has_volts && tw_power_volts(plant->power, (void *)block, power_factor, &s->volts));
     for (size_t e = 0; e < n; e++) {
         TwPowerLook look = tw_power_look(plant->power, block, (int)e);

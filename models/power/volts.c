@@ -158,6 +158,7 @@ static void create_arrays(const TwPowerPlant *p, TwVolts *volts)
     double **out[] = {&volts->v_pu,      &volts->amps,   &volts->p_w,   &volts->q_var,     &volts->loss_w,
                       &volts->drop_v_pu, &volts->base_v, &volts->share, &volts->through_w, &volts->link_w};
     for (size_t k = 0; k < sizeof out / sizeof *out; k++) *out[k] = tw_volts_zeroed(p->count, sizeof(double));
+    for (int e = 0; e < p->count; e++) volts->base_v[p->spec[e]] = p->volt[e];
     volts->work = create_work(p);
     volts->room = p->count;
 }
@@ -191,7 +192,6 @@ static void report(const Tree *t, const void *block, TwVolts *volts)
     const unsigned char *link = tw_at_const(block, p->link), *service = tw_at_const(block, p->service);
     double *out[] = {volts->v_pu, volts->amps, volts->p_w, volts->q_var, volts->loss_w, volts->drop_v_pu};
     for (size_t k = 0; k < sizeof out / sizeof *out; k++) memset(out[k], 0, (size_t)p->count * sizeof(double));
-    for (int e = 0; e < p->count; e++) volts->base_v[p->spec[e]] = p->volt[e];
     volts->lowest = -1;
     volts->loss_sum_w = 0.0;
     double lowest = INFINITY;

@@ -60,6 +60,12 @@ expect 0 "" $moved --event "$event" --out moved.h5
 expect 0 "stopped at" $moved --event "$event" --out moved_half.h5 --stop 122s
 expect 0 "" $moved --event "$event" --out moved_half.h5 --restore moved_half.partial.h5
 cmp moved.h5 moved_half.h5 || fail "stopped between two grants differs"
+# nor are voltages lost until they are solved for again
+rings="$TOKENWORKS run $facilities/ring_main.cfg --for 4min -q"
+expect 0 "" $rings --out rings.h5
+expect 0 "stopped at" $rings --out rings_half.h5 --stop 206.3s
+expect 0 "" $rings --out rings_half.h5 --restore rings_half.partial.h5
+cmp rings.h5 rings_half.h5 || fail "voltages after a restore differ"
 expect 0 "1 done" "$TOKENWORKS" study "$facilities/dps_8rack.cfg" --for $span --axis workload.arrival.rate_s=2 -q --out odd_study.h5 --json
 studied=$(python3 -c 'import json; print(json.load(open("out.txt"))["scenarios"][0]["report"]["power"]["utility_mw"]["mean"])')
 "$TOKENWORKS" report odd.h5 --json > out.txt
