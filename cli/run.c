@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 #include "sim/progress.h"
 #include "sim/record.h"
+#include "sim/sources.h"
 #include "sim/version.h"
 #include "twin/machine.h"
 #include "twin/report.h"
@@ -150,6 +151,7 @@ static bool write_summary(TwRecord *record, const TwState *state, TwSceneMaker *
                 tw_record_attribute(record, "seed", seed, error) &&
                 tw_record_attribute(record, "fidelity", plant->run.fidelity, error) &&
                 tw_record_attribute(record, "key", key, error) && tw_record_text(record, "config", config, error) &&
+                tw_record_text(record, "sources", TW_SOURCES, error) &&
                 write_page(record, "report", print_json, &pages, error) &&
                 write_page(record, "report_text", print_text, &pages, error) &&
                 write_page(record, "scene", print_scene, &pages, error) && tw_report_record(report, record, error) &&
@@ -215,9 +217,9 @@ static bool same_result(const char *out, const TwPlant *plant, const TwOptions *
     char key[33];
     tw_config_key(plant->config, key);
     char *found = tw_result_text(result, "@key", &error), *status = tw_result_text(result, "@status", &error);
-    char *source = tw_result_text(result, "@source", &error);
-    bool same = found && status && source && strcmp(found, key) == 0 && strcmp(status, "complete") == 0 &&
-                strcmp(source, "tokenworks " TW_VERSION) == 0;
+    char *source = tw_result_text(result, "@source", &error), *sources = tw_result_text(result, "sources", &error);
+    bool same = found && status && source && sources && strcmp(found, key) == 0 && strcmp(status, "complete") == 0 &&
+                strcmp(source, "tokenworks " TW_VERSION) == 0 && strcmp(sources, TW_SOURCES) == 0;
     if (same) {
         char *page = tw_result_text(result, options->json ? "report" : "report_text", &error);
         if (page && options->json)
@@ -230,6 +232,7 @@ static bool same_result(const char *out, const TwPlant *plant, const TwOptions *
     free(found);
     free(status);
     free(source);
+    free(sources);
     tw_result_close(result);
     return same;
 }
@@ -475,7 +478,8 @@ static bool write_machine(TwRecord *record, Machine *machine, TwError *error)
     tw_config_key(tw_machine_plan_config(machine->plan), key);
     char *json = printed(print_machine_json, machine), *text = printed(print_machine, machine);
     bool good = tw_record_attribute(record, "key", key, error) && tw_record_text(record, "config", config, error) &&
-                tw_record_text(record, "report", json, error) && tw_record_text(record, "report_text", text, error);
+                tw_record_text(record, "sources", TW_SOURCES, error) && tw_record_text(record, "report", json, error) &&
+                tw_record_text(record, "report_text", text, error);
     free(config);
     free(json);
     free(text);
@@ -538,7 +542,9 @@ int tw_command_run(const TwOptions *options)
         if (same_result(out, plant, options))
             status = TW_DONE;
         else {
-            fprintf(stderr, "tokenworks: %s exists and holds another run; --force replaces it, --out names another\n",
+            fprintf(stderr,
+                    "tokenworks: %s exists and holds another run, or one of a build with other models; --force "
+                    "replaces it, --out names another\n",
                     out);
             status = TW_IO;
         }

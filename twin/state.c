@@ -2,6 +2,7 @@
 #include "twin/state_inner.h"
 
 #include "models/power/look.h"
+#include "sim/sources.h"
 #include "sim/version.h"
 #include "twin/couple.h"
 #include "twin/dispatch.h"
@@ -23,7 +24,7 @@
 
 // What a saved block begins with in its file, so that it is never laid over another plant.
 typedef struct Seal {
-    char key[40], version[24];
+    char key[40], version[40];
     uint64_t bytes, checksum;
 } Seal;
 
@@ -33,7 +34,7 @@ static Seal seal_of(const TwPlant *plant, const void *block)
     char key[33];
     tw_config_key(plant->config, key);
     snprintf(seal.key, sizeof seal.key, "%s", key);
-    snprintf(seal.version, sizeof seal.version, "%s", TW_VERSION);
+    snprintf(seal.version, sizeof seal.version, "%s", TW_VERSION " " TW_SOURCES);
     return seal;
 }
 
@@ -288,8 +289,8 @@ bool tw_state_restore(TwState *state, const void *bytes, size_t count, TwError *
     want.checksum = found.checksum;
     if (count != sizeof want + want.bytes || memcmp(&found, &want, sizeof want) != 0)
         return tw_fail(error, TW_BAD_INPUT,
-                       "the snapshot is of another facility, setting or version (key %.32s, here %.32s)", found.key,
-                       want.key);
+                       "the snapshot is of another facility, setting or build (key %.32s of %.39s, here %.32s of %s)",
+                       found.key, found.version, want.key, want.version);
     // into a block of its own first: what is damaged changes nothing
     const TwLayout layout = {state->plant->state_bytes};
     unsigned char *block = tw_block_create(&layout);

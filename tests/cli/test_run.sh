@@ -44,6 +44,12 @@ expect 0 "" $run --out from.h5 --restore snap.180s.snapshot.h5 --json
 a=$("$TOKENWORKS" report one.h5 --json) b=$("$TOKENWORKS" report from.h5 --json)
 [ "$a" = "$b" ] || fail "restored from a snapshot: another report"
 expect 3 "snapshot is of another" $run --out other.h5 --restore half.partial.h5 --seed 7
+# a result of other models is none of this build's
+sources=$("$TOKENWORKS" --version | sed -n 's/.*sources \([0-9a-f]*\).*/\1/p')
+[ "${#sources}" = 12 ] || fail "--version names its sources"
+LC_ALL=C sed "s/$sources/0123456789ab/" one.h5 > older.h5
+cmp -s one.h5 older.h5 && fail "a result names its sources"
+expect 5 "of a build with other models" $run --out older.h5
 
 # the same where neither progress nor stops fall on ticks of the exchange
 span=50min

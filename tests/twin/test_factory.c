@@ -1,4 +1,6 @@
 // The composed factory: its books, its determinism, its limits.
+#include "sim/sources.h"
+#include "sim/version.h"
 #include "tests/twin/twin.h"
 
 static const char *const brief[] = {"run.for_s=240.0", "run.exchange_s=2.0"};
@@ -103,6 +105,16 @@ static void forks_and_snapshots_are_exact(void)
     ((unsigned char *)saved)[count / 2] ^= 1;
     CHECK(!tw_state_restore(g.state, saved, count, &error));
     CHECK_HOLDS(error.text, "damaged");
+    // and so are those of other models: the seal names version and sources
+    static const char build[] = TW_VERSION " " TW_SOURCES;
+    ((unsigned char *)saved)[count / 2] ^= 1;
+    size_t at = 0;
+    while (at < 100 && memcmp((char *)saved + at, build, sizeof build) != 0) at++;
+    CHECK(at < 100);
+    ((char *)saved)[at + sizeof build - 2] ^= 1;
+    CHECK(!tw_state_restore(g.state, saved, count, &error));
+    CHECK_HOLDS(error.text, "build");
+    CHECK_HOLDS(error.text, TW_SOURCES);
     CHECK(tw_state_checksum(g.state) == untouched);
     CHECK(tw_state_checksum(h.state) == before);
     free(saved);
