@@ -234,7 +234,11 @@ static bool act_switches(const TwPowerPlant *p, void *block)
     bool changed = false;
     for (int k = 0; k < p->switch_count; k++) {
         int s = p->switches[k];
-        if (!service[s]) continue;
+        if (!service[s]) {    // it drops what it waited for, and ends what it began
+            if (place[s] == TW_BETWEEN) place[s] = phase[s];
+            timer_s[s] = INFINITY;
+            continue;
+        }
         bool first = mode[p->parent[s]] != TW_DEAD, other = mode[p->second[s]] != TW_DEAD;
         unsigned char before = place[s];
         if (before == TW_AT_FIRST && !first && other) {

@@ -111,6 +111,42 @@ static void a_transfer_takes_its_time(void)
     tree_destroy(&tree);
 }
 
+// A switch that is lost forgets that it waited to return, however long it is away, and what it was between: back in
+// service it stands where it stood, and waits anew.
+static void a_lost_switch_forgets(void)
+{
+    Tree tree = {0};
+    tree_element(&tree, "a", "feed", "", INFINITY);
+    tree_element(&tree, "b", "feed", "", INFINITY);
+    int ats = tree_element(&tree, "ats", "ats", "a", 1e6);
+    tree.elements[ats].second = "b", tree.elements[ats].transfer_s = 0.5, tree.elements[ats].retransfer_s = 10.0;
+    tree_rack(&tree, ats);
+    tree_build(&tree);
+    tw_power_set_service(tree.power, tree.block, 0, false);
+    step(&tree, 1.0, 5e5);
+    CHECK(tree.rack_on[0]);
+    tw_power_set_service(tree.power, tree.block, 0, true);
+    step(&tree, 4.0, 5e5);    // of ten that it waits
+    tw_power_set_service(tree.power, tree.block, ats, false);
+    step(&tree, 60.0, 5e5);
+    CHECK(!tree.rack_on[0] && logged(&tree, TW_POWER_RETURN, ats, NULL) == 0);
+    tw_power_set_service(tree.power, tree.block, ats, true);
+    step(&tree, 9.0, 5e5);
+    CHECK(tree.rack_on[0] && tree.element_w[0] == 0.0);
+    step(&tree, 2.0, 5e5);
+    CHECK(tree.rack_on[0] && logged(&tree, TW_POWER_RETURN, ats, NULL) == 1);
+    // lost half way: it ends there
+    tw_power_set_service(tree.power, tree.block, 0, false);
+    step(&tree, 0.2, 5e5);
+    CHECK(!tree.rack_on[0]);
+    tw_power_set_service(tree.power, tree.block, ats, false);
+    step(&tree, 5.0, 5e5);
+    tw_power_set_service(tree.power, tree.block, ats, true);
+    step(&tree, 0.1, 5e5);
+    CHECK(tree.rack_on[0] && tree.element_w[1] > 0.0);
+    tree_destroy(&tree);
+}
+
 // P21: the number of modules with least loss; a spare one more; they are held, and switched on at once.
 static void modules_follow_the_load(void)
 {
@@ -383,6 +419,7 @@ int main(void)
 {
     generators_take_load_in_blocks();
     a_transfer_takes_its_time();
+    a_lost_switch_forgets();
     a_switch_waits_before_it_leaves();
     modules_follow_the_load();
     overload_ends_in_bypass();
