@@ -27,6 +27,26 @@ static void display_gone(void)
     _exit(TW_IO);
 }
 
+// An error of one request, as a word to a window that has just closed, is no reason to end, which is what Xlib's own
+// handler does, by exit(1). Toolkits pass over it, and so does this.
+static int pass_over(void *display, void *event)
+{
+    (void)display, (void)event;
+    return 0;
+}
+
+static void outlive_requests(void)
+{
+    void *(*set_handler)(int (*)(void *, void *));
+    const char *driver = SDL_GetCurrentVideoDriver();
+    if (!driver || strcmp(driver, "x11") != 0) return;
+    void *library = SDL_LoadObject("libX11.so.6"), *found = NULL;    // the one that SDL speaks through
+    if (library) found = SDL_LoadFunction(library, "XSetErrorHandler");
+    if (!found) return;
+    memcpy(&set_handler, &found, sizeof found);
+    set_handler(pass_over);
+}
+
 bool tw_video_begin(TwError *error)
 {
     if (video_depth > 0) return ++video_depth;
@@ -39,6 +59,7 @@ bool tw_video_begin(TwError *error)
         SDL_Quit();
         return tw_fail(error, TW_IO, "no display; use --screenshot");
     }
+    outlive_requests();
     static bool watched;
     if (!watched) atexit(display_gone);
     watched = true;
