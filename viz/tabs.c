@@ -16,22 +16,30 @@ typedef struct Style {
     bool digit;
 } Style;
 
-// Triangle and count of what is abnormal in a view; "" where nothing is.
-static const char *badge(const TwAbnormals *list, int view, char text[32])
+// Triangles with how many alarms and cautions a view shows, each in its colour; nothing where there are none. Returns
+// the width, 0 without any.
+static double badges(TwDraw *d, const TwAbnormals *list, int view, const TwPoint *at)
 {
-    int count = list->alarms_of[view] + list->cautions_of[view];
-    *text = '\0';
-    if (count > 0) snprintf(text, 32, "\xe2\x96\xb2%d", count);
-    return text;
+    const TwStyle *style = tw_draw_style(d);
+    double w = 0.0;
+    for (int alarm = 1; alarm >= 0; alarm--) {
+        int count = alarm ? list->alarms_of[view] : list->cautions_of[view];
+        char text[32];
+        if (count == 0) continue;
+        snprintf(text, sizeof text, "\xe2\x96\xb2%d", count);
+        w += w > 0.0 ? 4.0 : 6.0;
+        if (at)
+            tw_draw_text(d, (TwPoint){at->x + w, at->y}, TW_LEFT, TW_SMALL,
+                         style->status[alarm ? TW_ALARM : TW_CAUTION], text);
+        w += tw_text_width(d, TW_SMALL, text);
+    }
+    return w;
 }
 
 static double width_of(TwDraw *d, const TwAbnormals *list, int view, Style style)
 {
-    char count[32];
-    double w = 2.0 * style.pad + tw_text_width(d, style.font, names[view]);
-    if (style.digit) w += tw_text_width(d, TW_SMALL, "0") + 6.0;
-    if (badge(list, view, count)[0]) w += tw_text_width(d, TW_SMALL, count) + 6.0;
-    return w;
+    double w = 2.0 * style.pad + tw_text_width(d, style.font, names[view]) + badges(d, list, view, NULL);
+    return style.digit ? w + tw_text_width(d, TW_SMALL, "0") + 6.0 : w;
 }
 
 double tw_tabs_draw(TwDraw *d, const TwView *view, const TwAbnormals *list, TwBox box, TwBox tabs[TW_MAIN_VIEWS])
@@ -60,9 +68,7 @@ double tw_tabs_draw(TwDraw *d, const TwView *view, const TwAbnormals *list, TwBo
             at += tw_draw_text(d, (TwPoint){at, y}, TW_LEFT, TW_SMALL, style->second, text) + 6.0;
         }
         at += tw_draw_text(d, (TwPoint){at, y}, TW_LEFT, how.font, shown ? style->text : style->second, names[v]);
-        if (badge(list, v, text)[0])
-            tw_draw_text(d, (TwPoint){at + 6.0, y}, TW_LEFT, TW_SMALL,
-                         style->status[list->alarms_of[v] > 0 ? TW_ALARM : TW_CAUTION], text);
+        badges(d, list, v, &(TwPoint){at, y});
         x += w;
     }
     return x;
