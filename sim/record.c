@@ -66,7 +66,7 @@ bool tw_record_good(TwRecord *record, TwError *error)
     }
     char room[128] = "";
     if (statvfs(dirname(folder), &disk) == 0 && strstr(record->hdf.why, "space"))
-        snprintf(room, sizeof room, " (%.3f MB free, at least %.3f MB wanted)",
+        snprintf(room, sizeof room, " (%.3g MB free, at least %.3g MB wanted)",
                  1e-6 * (double)disk.f_bavail * (double)disk.f_frsize, 1e-6 * held);
     return tw_fail(error, TW_IO, "%s: %s%s", record->path, record->hdf.why, room);
 }

@@ -452,6 +452,8 @@ static bool set_load(TwThroughputRow *row, const TwRowCells *c, double isl, doub
         if (isnan(requests) && strcmp(row->source, "INFERENCEX") == 0) requests = 10.0 * concurrency;
         s->whole = !isnan(requests);
         if (s->whole) s->requests = (int64_t)ceil(fmax(requests, concurrency) / fmax(s->replicas, 1.0));
+        double each = concurrency / s->replicas;
+        if (each != ceil(each)) assume(row, "in flight rounded up to whole requests a replica");
     } else if (strcmp(mode, "burst") == 0 || strcmp(mode, "static_batch") == 0) {
         if (isnan(concurrency) && holds(text_of(c, "notes"), "several hundred requests")) {
             // as the laboratory's pages print them: 100 prompts of 32,000 tokens, 500 of 2,000 and 4,000, 1,000 of 128

@@ -71,6 +71,8 @@ static void predict(TwThroughputRow *row, const TwDeploy *deploy)
         row->serve.distinct = 1;
         tw_lengths_uniform(&row->serve.input, row->serve.input_mean, row->serve.input_mean);
     }
+    if (row->serve.input_mean + row->serve.output_mean > (double)deploy->model.positions)
+        assume(row, "requests longer than the model's positions run as if it had them");
     row->serve.kv_token_bytes = tw_serve_token_bytes(deploy, row->deploy.kv_precision);
     if (!tw_serve(deploy, &row->serve, &row->result, &error)) {
         snprintf(row->reason, sizeof row->reason, "%.190s", error.text);

@@ -32,6 +32,18 @@ assert len(o["skipped"]) == 4, o
 assert o["rows"][0]["case"] == "a" and o["rows"][0]["ours"] > 0
 ' || fail "json"
 
+# what a row's numbers cannot be taken for as they stand is told
+cat > "$folder/t.csv" << 'END'
+id,model_id,gpu,n_gpus,weight_dtype,engine,tp,mode,isl,osl,concurrency,token_def,tokens_per_s,quality
+a,llama-3.1-8b,H200-SXM,1,bf16,vllm,1,closed_loop,1000,100,2.5,output,800,B
+b,llama-2-7b,H200-SXM,1,bf16,vllm,1,closed_loop,6000,100,2,output,800,B
+c,llama-3.1-8b,H200-SXM,2,bf16,vllm,1,closed_loop,1000,100,4,output,800,B
+END
+"$program" validate throughput "$folder/t.csv" > "$folder/out" 2> /dev/null
+for told in 'in 1 rows.*in flight rounded up' "in 1 rows.*longer than the model's positions"; do
+    grep -q "$told" "$folder/out" || { cat "$folder/out"; fail "not told: $told"; }
+done
+
 # latencies beside the published, row by row, by source and by stratum: medians and tenths, of the statistic that is said
 cat > "$folder/t.csv" << 'END'
 id,source_id,model_id,gpu,n_gpus,weight_dtype,engine,tp,mode,isl,osl,len_dist,concurrency,token_def,tokens_per_s,quality,ttft_ms,ttft_stat,tpot_ms,tpot_stat
