@@ -4,10 +4,18 @@
 #include <math.h>
 #include <string.h>
 
+const char *const tw_linear_kinds[] = {"delta", "mamba2", "kda", NULL};
 const char *const tw_state_types[] = {"auto", "bf16", "fp32", NULL};
 const char *const tw_scan_kernels[] = {"auto", "fla", "flashinfer", NULL};
 
 // ---- shapes --------------------------------------------------------------------------------------------------------
+
+TwLinearKind tw_linear_kind(const TwModelRow *m)
+{
+    for (int i = 0; m->linear_kind && tw_linear_kinds[i]; i++)
+        if (strcmp(m->linear_kind, tw_linear_kinds[i]) == 0) return (TwLinearKind)i;
+    return TW_LINEAR_DELTA;
+}
 
 static double key_width(const TwModelRow *m) { return (double)(m->linear_key_heads * m->linear_key_dim); }
 static double value_width(const TwModelRow *m) { return (double)(m->linear_value_heads * m->linear_value_dim); }
@@ -21,13 +29,31 @@ double tw_linear_output_weights(const TwModelRow *m) { return value_width(m) * (
 double tw_linear_weights(const TwModelRow *m)
 {
     if (m->linear_layers < 1) return 0.0;
-    // queries, keys, values and the gate of the output; decay and correction of each head
-    double in = 2.0 * key_width(m) + 2.0 * value_width(m) + 2.0 * (double)m->linear_value_heads;
-    double conv = (2.0 * key_width(m) + value_width(m)) * (double)m->conv_tokens;
-    return (double)m->hidden * in + conv + tw_linear_output_weights(m);
+    double mixed = 2.0 * key_width(m) + value_width(m), heads = (double)m->linear_value_heads;
+    double hidden = (double)m->hidden, rank = (double)m->linear_gate_rank, gates = 0.0;
+    switch (tw_linear_kind(m)) {
+    // gate of the output; decay and correction of each head
+    case TW_LINEAR_DELTA:
+        gates = hidden * (value_width(m) + 2.0 * heads);
+        break;
+    // gate of the output, step of each head; biases of the convolution
+    case TW_LINEAR_MAMBA2:
+        gates = hidden * (value_width(m) + heads) + mixed;
+        break;
+    // correction of each head, decay of each channel, gate of the output
+    case TW_LINEAR_KDA:
+        gates = hidden * (heads + rank) + rank * key_width(m);
+        gates += m->linear_full_gate ? hidden * value_width(m) : rank * (hidden + value_width(m));
+        break;
+    }
+    return hidden * mixed + gates + mixed * (double)m->conv_tokens + tw_linear_output_weights(m);
 }
 
-double tw_linear_mixed_width(const TwModelRow *m, double tp) { return (2.0 * key_width(m) + value_width(m)) / tp; }
+double tw_linear_mixed_width(const TwModelRow *m, double tp)
+{
+    double groups = fmax((double)m->linear_key_heads / tp, 1.0);
+    return 2.0 * groups * (double)m->linear_key_dim + value_width(m) / tp;
+}
 
 double tw_linear_element_bytes(const TwModelRow *m, TwStateType type)
 {
@@ -62,17 +88,27 @@ typedef struct Known {
     double bf16_share, fp32_share;              // of the bandwidth, by the update of states of that type
     double bf16_update_s, fp32_update_s;        // of an update beyond
     double value_s, key_s, chunk_s, start_s;    // Triton's scan: a token and head of each, a chunk of a prompt
-    double flash_value_s, flash_chunk_s, flash_start_s;    // FlashInfer's
-    double conv_bytes_s;
+    double flash_value_s, flash_chunk_s, flash_start_s;    // FlashInfer's, FlashKDA's
+    bool timed_scan;                                       // on this generation
 } Known;
-static const Known hopper = {0.54,   0.85,  7.0e-6,  4.4e-6,  1.01e-9, 4.81e-9,
-                             1.2e-6, 38e-6, 0.39e-9, 3.07e-6, 12e-6,   2.3e12};
-static const Known blackwell = {0.46,   0.79,  4.0e-6,   4.4e-6,  1.64e-9, 0.20e-9,
-                                1.5e-6, 38e-6, 0.315e-9, 2.47e-6, 20e-6,   2.65e12};
+static const Known known_kinds[][2] = {
+    [TW_LINEAR_DELTA] = {{0.54, 0.85, 7.0e-6, 4.4e-6, 1.01e-9, 4.81e-9, 1.2e-6, 38e-6, 0.39e-9, 3.07e-6, 12e-6, true},
+                         {0.46, 0.79, 4.0e-6, 4.4e-6, 1.64e-9, 0.20e-9, 1.5e-6, 38e-6, 0.315e-9, 2.47e-6, 20e-6, true}},
+    // chunks are scanned at once and their states passed on in a kernel of its own: none waits for another
+    [TW_LINEAR_MAMBA2] = {{0.80, 0.85, 2.2e-6, 4.4e-6, 1.18e-9, 0.0, 0.0, 30e-6, 0.0, 0.0, 0.0, true},
+                          {0.54, 0.79, 2.2e-6, 4.4e-6, 1.18e-9, 0.0, 0.0, 30e-6, 0.0, 0.0, 0.0, false}},
+    [TW_LINEAR_KDA] = {{0.54, 0.85, 7.0e-6, 4.4e-6, 4.55e-9, 0.0, 1.2e-6, 50e-6, 1.07e-9, 4.5e-6, 25e-6, true},
+                       {0.46, 0.79, 4.0e-6, 4.4e-6, 3.35e-9, 0.0, 1.9e-6, 55e-6, 0.665e-9, 3.75e-6, 25e-6, true}},
+};
+static const double conv_bytes_s[] = {2.3e12, 2.65e12};
 static const double hopper_flops = 989.5e12, blackwell_flops = 2250e12;
 static const double conv_start_s = 2.0e-6;
+static const double mamba_chunk = 128.0;
 
-static const Known *known_of(const TwAcceleratorRow *chip) { return tw_since_blackwell(chip) ? &blackwell : &hopper; }
+static const Known *known_of(const TwAcceleratorRow *chip, const TwModelRow *m)
+{
+    return &known_kinds[tw_linear_kind(m)][tw_since_blackwell(chip)];
+}
 
 // Chips of the generations that the times were published of, within what binning of boards changes.
 static bool was_timed(const TwAcceleratorRow *chip)
@@ -90,10 +126,11 @@ static double slower(const TwAcceleratorRow *chip)
 TwLinearCost tw_linear_update(const TwAcceleratorRow *chip, const TwModelRow *m, TwStateType type, double tp,
                               double sequences)
 {
-    const Known *known = known_of(chip);
+    const Known *known = known_of(chip, m);
     double elements = sequences * state_elements(m) / tp, e = tw_linear_element_bytes(m, type);
-    // decay, what is retrieved, the correction, the answer: two FLOP each
-    TwOpCost op = {8.0 * elements, 2.0 * sequences * layer_bytes(m, type, tp)};
+    // decay, what is retrieved, the correction, the answer: two FLOP each; Mamba-2 retrieves nothing
+    double flop = tw_linear_kind(m) == TW_LINEAR_MAMBA2 ? 6.0 : 8.0;
+    TwOpCost op = {flop * elements, 2.0 * sequences * layer_bytes(m, type, tp)};
     double share = e > 2.0 ? known->fp32_share : known->bf16_share;
     double work_s = 2.0 * elements * e / (share * chip->bandwidth_bytes_s);
     double start_s = e > 2.0 ? known->fp32_update_s : known->bf16_update_s;
@@ -104,17 +141,18 @@ TwLinearCost tw_linear_conv(const TwAcceleratorRow *chip, const TwModelRow *m, d
 {
     double elements = tokens * tw_linear_mixed_width(m, tp);
     TwOpCost op = {2.0 * elements * (double)m->conv_tokens, 4.0 * elements};
-    return (TwLinearCost){op, conv_start_s, op.bytes * slower(chip) / known_of(chip)->conv_bytes_s, was_timed(chip)};
+    return (TwLinearCost){op, conv_start_s, op.bytes * slower(chip) / conv_bytes_s[tw_since_blackwell(chip)],
+                          was_timed(chip)};
 }
 
 TwLinearScan tw_linear_scan(const TwAcceleratorRow *chip, const TwModelRow *m, TwScanKernel kernel, double tp)
 {
-    const Known *known = known_of(chip);
-    bool flash = kernel == TW_SCAN_FLASHINFER;
-    double heads = (double)m->linear_value_heads / tp, keys = (double)m->linear_key_heads / tp;
+    const Known *known = known_of(chip, m);
+    bool mamba = tw_linear_kind(m) == TW_LINEAR_MAMBA2, flash = kernel == TW_SCAN_FLASHINFER && !mamba;
+    double heads = (double)m->linear_value_heads / tp, keys = fmax((double)m->linear_key_heads / tp, 1.0);
     double dk = (double)m->linear_key_dim, dv = (double)m->linear_value_dim;
     const double c = TW_SCAN_CHUNK;
-    TwLinearScan scan = {.adds = !flash, .published = was_timed(chip)};
+    TwLinearScan scan = {.adds = !flash, .published = was_timed(chip) && known->timed_scan};
     scan.start_s = flash ? known->flash_start_s : known->start_s;
     scan.token_s = flash ? heads * known->flash_value_s : heads * known->value_s + keys * known->key_s;
     // times are of heads of 128 x 128
@@ -123,8 +161,10 @@ TwLinearScan tw_linear_scan(const TwAcceleratorRow *chip, const TwModelRow *m, T
     // of a chunk: keys by keys, the inverse applied to keys and values, the state read, corrected and answered from,
     // queries by keys and by values
     scan.token_flop = heads * (6.0 * dk * dv + c * (6.0 * dk + 4.0 * dv));
+    // Mamba-2: queries by keys once a group, by values; the state written and answered from (chunks of 128 and 256)
+    if (mamba) scan.token_flop = keys * 2.0 * mamba_chunk * dk + heads * (2.0 * mamba_chunk * dv + 4.0 * dk * dv);
     scan.token_bytes = 2.0 * (2.0 * tw_linear_mixed_width(m, tp) + heads * dv);
-    scan.launches = flash ? 4 : 8;
+    scan.launches = mamba ? 5 : flash ? 4 : 8;
     return scan;
 }
 

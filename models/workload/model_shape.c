@@ -8,6 +8,7 @@
 
 static const char *const attentions[] = {"mha", "gqa", "mla", NULL};
 static const char *const state_types[] = {"bf16", "fp32", NULL};
+static const char *const layer_forms[] = {"pair", "single", "parallel", NULL};
 static const char *const checkpoint_types[] = {"auto", "bf16", "fp8", "fp8_block", "fp4", NULL};
 
 static const TwField model_fields[] = {
@@ -23,7 +24,11 @@ static const TwField model_fields[] = {
     {"heads", "1", TW_INTEGER, 1, 4096, NULL, ROW(heads), "query heads", NULL},
     {"kv_heads", "1", TW_INTEGER, 1, 4096, NULL, ROW(kv_heads), "key and value heads", NULL},
     {"head_dim", "1", TW_INTEGER, 8, 4096, NULL, ROW(head_dim), "width of a head; MLA: nope_dim + rope_dim", NULL},
+    {"layer_form", "", TW_TEXT, 0, 0, "pair", ROW(layer_form),
+     "a layer: attention or a state, then an MLP; one of the three alone; attention beside a state, then an MLP",
+     layer_forms},
     {"dense_layers", "1", TW_INTEGER, 0, 1000, "0", ROW(dense_layers), "layers with a dense MLP", NULL},
+    {"plain_mlp", "", TW_BOOLEAN, 0, 0, "false", ROW(plain_mlp), "MLPs and experts have no gate: two matrices", NULL},
     {"dense_inter", "1", TW_INTEGER, 0, 1 << 22, "0", ROW(dense_inter), "inner width of the dense MLP", NULL},
     {"moe_layers", "1", TW_INTEGER, 0, 1000, "0", ROW(moe_layers), "layers with experts", NULL},
     {"experts", "1", TW_INTEGER, 0, 1 << 16, "0", ROW(experts), "routed experts of a layer", NULL},
@@ -31,6 +36,8 @@ static const TwField model_fields[] = {
     {"gate_groups", "1", TW_INTEGER, 0, 1 << 16, "0", ROW(gate_groups),
      "groups of experts behind a sigmoid gate with a bias; 0: another gate", NULL},
     {"expert_inter", "1", TW_INTEGER, 0, 1 << 22, "0", ROW(expert_inter), "inner width of a routed expert", NULL},
+    {"expert_hidden", "1", TW_INTEGER, 0, 1 << 20, "0", ROW(expert_hidden),
+     "width that routed experts work on, projected to and from; 0: hidden", NULL},
     {"shared_experts", "1", TW_INTEGER, 0, 64, "0", ROW(shared_experts), "experts that every token uses", NULL},
     {"shared_inter", "1", TW_INTEGER, 0, 1 << 22, "0", ROW(shared_inter), "inner width of a shared expert", NULL},
     {"vocabulary", "1", TW_INTEGER, 256, 1 << 24, NULL, ROW(vocabulary), "rows of the embedding", NULL},
@@ -60,12 +67,19 @@ static const TwField model_fields[] = {
     {"attention_gate", "", TW_BOOLEAN, 0, 0, "false", ROW(attention_gate),
      "what attention gives is gated: its queries are projected twice as wide", NULL},
     {"shared_gate", "", TW_BOOLEAN, 0, 0, "false", ROW(shared_gate), "what the shared expert gives is gated", NULL},
-    {"linear_layers", "1", TW_INTEGER, 0, 1000, "0", ROW(linear_layers),
-     "layers with a gated delta net in place of attention", NULL},
-    {"linear_key_heads", "1", TW_INTEGER, 0, 4096, "0", ROW(linear_key_heads), "their query and key heads", NULL},
+    {"linear_kind", "", TW_TEXT, 0, 0, "delta", ROW(linear_kind),
+     "kind of layers with a state: gated delta net, Mamba-2, Kimi's delta attention", tw_linear_kinds},
+    {"linear_layers", "1", TW_INTEGER, 0, 1000, "0", ROW(linear_layers), "layers with a state", NULL},
+    {"linear_gate_rank", "1", TW_INTEGER, 0, 1 << 16, "0", ROW(linear_gate_rank),
+     "kda: rank of the products that give decays and the output's gates", NULL},
+    {"linear_full_gate", "", TW_BOOLEAN, 0, 0, "false", ROW(linear_full_gate),
+     "kda: the output's gates are of one product of full rank", NULL},
+    {"linear_key_heads", "1", TW_INTEGER, 0, 4096, "0", ROW(linear_key_heads),
+     "their query and key heads; groups of Mamba-2", NULL},
     {"linear_value_heads", "1", TW_INTEGER, 0, 4096, "0", ROW(linear_value_heads), "their value heads, a state each",
      NULL},
-    {"linear_key_dim", "1", TW_INTEGER, 0, 4096, "0", ROW(linear_key_dim), "width of such a query or key", NULL},
+    {"linear_key_dim", "1", TW_INTEGER, 0, 4096, "0", ROW(linear_key_dim),
+     "width of such a query or key; state size of Mamba-2", NULL},
     {"linear_value_dim", "1", TW_INTEGER, 0, 4096, "0", ROW(linear_value_dim), "width of such a value", NULL},
     {"conv_tokens", "1", TW_INTEGER, 0, 64, "0", ROW(conv_tokens), "tokens that their convolution sees", NULL},
     {"state_type", "", TW_TEXT, 0, 0, "bf16", ROW(state_type), "number type of the state as engines keep it",
@@ -112,7 +126,8 @@ static double attention_weights(const TwModelRow *m)
     double qk = (double)(m->nope_dim + m->rope_dim);
     double q = q_rank > 0.0 ? h * q_rank + q_rank * heads * qk : h * heads * qk;
     double kv = h * (kv_rank + rope) + kv_rank * heads * (double)(m->nope_dim + m->v_dim);
-    return q + kv + output_weights(m);
+    double gate = m->attention_gate ? h * heads * (double)m->v_dim : 0.0;
+    return q + kv + gate + output_weights(m);
 }
 
 // Queries from the query latent, one key for all heads.
@@ -130,9 +145,11 @@ TwWeights tw_model_weights(const TwModelRow *m)
     w.index_weights = (double)(tw_model_indexers(m) * m->index_heads) * h;
     w.attention = attentions * attention_weights(m) + linear * tw_linear_weights(m) + w.indexer + w.index_weights;
     w.output = attentions * output_weights(m) + linear * tw_linear_output_weights(m);
-    w.dense = (double)m->dense_layers * 3.0 * h * (double)m->dense_inter;
-    w.experts = (double)m->moe_layers * (double)m->experts * 3.0 * h * (double)m->expert_inter;
-    w.shared = (double)m->moe_layers * (double)m->shared_experts * 3.0 * h * (double)m->shared_inter;
+    double matrices = m->plain_mlp ? 2.0 : 3.0, wide = (double)tw_model_expert_hidden(m);
+    w.dense = (double)m->dense_layers * matrices * h * (double)m->dense_inter;
+    w.experts = (double)m->moe_layers * (double)m->experts * matrices * wide * (double)m->expert_inter;
+    w.shared = (double)m->moe_layers * (double)m->shared_experts * matrices * h * (double)m->shared_inter;
+    w.latent = m->expert_hidden > 0 ? (double)m->moe_layers * 2.0 * h * wide : 0.0;
     w.router = (double)m->moe_layers * (double)m->experts * h;
     w.embedding = (double)m->vocabulary * h;
     w.head = m->tied ? 0.0 : w.embedding;
@@ -142,10 +159,29 @@ TwWeights tw_model_weights(const TwModelRow *m)
 double tw_model_parameters(const TwModelRow *m)
 {
     TwWeights w = tw_model_weights(m);
-    return w.attention + w.dense + w.experts + w.shared + w.router + w.embedding + w.head;
+    return w.attention + w.dense + w.experts + w.shared + w.latent + w.router + w.embedding + w.head;
 }
 
-int64_t tw_model_attention_layers(const TwModelRow *m) { return m->layers - m->linear_layers; }
+static bool has_form(const TwModelRow *m, const char *form)
+{
+    return m->layer_form && strcmp(m->layer_form, form) == 0;
+}
+bool tw_model_is_single(const TwModelRow *m) { return has_form(m, "single"); }
+bool tw_model_is_parallel(const TwModelRow *m) { return has_form(m, "parallel"); }
+
+int64_t tw_model_mlps(const TwModelRow *m) { return m->dense_layers + m->moe_layers; }
+
+int64_t tw_model_attention_layers(const TwModelRow *m)
+{
+    if (tw_model_is_parallel(m)) return m->layers;
+    return m->layers - m->linear_layers - (tw_model_is_single(m) ? tw_model_mlps(m) : 0);
+}
+
+int64_t tw_model_mixers(const TwModelRow *m) { return tw_model_attention_layers(m) + m->linear_layers; }
+
+int64_t tw_model_mixer_norms(const TwModelRow *m) { return tw_model_is_parallel(m) ? m->layers : tw_model_mixers(m); }
+
+int64_t tw_model_expert_hidden(const TwModelRow *m) { return m->expert_hidden > 0 ? m->expert_hidden : m->hidden; }
 
 double tw_model_kv_elements(const TwModelRow *m, int tensor_parallel)
 {

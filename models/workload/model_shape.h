@@ -1,8 +1,11 @@
 // Layer shapes of a transformer language model, as its published configuration states them.
 //
-// One file a model, facilities/parts/model/NAME.cfg. Gated MLPs (three matrices); attention is multi-head,
-// grouped-query or latent (MLA: one cached vector of kv_rank + rope_dim a token and layer, shared by all heads); layers
-// without it keep a state of fixed size a sequence (linear.h). Sparse latent attention (DeepSeek-V3.2's DSA): an
+// One file a model, facilities/parts/model/NAME.cfg. MLPs are gated (three matrices) or plain (two); attention is
+// multi-head, grouped-query or latent (MLA: one cached vector of kv_rank + rope_dim a token and layer, shared by all
+// heads); layers without it keep a state of fixed size a sequence (linear.h). A layer is attention or a state with an
+// MLP behind it (pair), one of the three alone (single: Nemotron-H), or attention and a state side by side with an MLP
+// behind them (parallel: Falcon-H1). Routed experts may work on a narrower vector (expert_hidden: latent experts of
+// Nemotron 3). Sparse latent attention (DeepSeek-V3.2's DSA): an
 // indexer of index_heads heads scores every cached token, and a query attends to the index_tokens best; it caches
 // index_dim fp8 values and a scale of 4 bytes a token and layer. Left out: biases, norms' weights, routers' biases (all
 // below 0.1 % of the bytes), multi-token-prediction heads.
@@ -19,6 +22,9 @@ typedef struct TwModelRow {
     int64_t heads, kv_heads, head_dim;    // head_dim of MLA: nope + rope
     int64_t dense_layers, dense_inter;    // layers with a dense MLP and its inner width
     int64_t moe_layers, experts, top_k, expert_inter;
+    const char *layer_form;    // "pair" "single" "parallel"
+    bool plain_mlp;            // MLPs and experts without a gate: two matrices
+    int64_t expert_hidden;     // width that routed experts work on, projected to and from; 0: hidden
     int64_t shared_experts, shared_inter;
     int64_t vocabulary;
     bool tied;                                             // the output head shares the embedding
@@ -34,7 +40,10 @@ typedef struct TwModelRow {
     int64_t full_layers;                                   // layers with full attention
     bool attention_gate;                                   // what attention gives is gated: queries twice as wide
     bool shared_gate;                                      // what the shared expert gives is
-    int64_t linear_layers;                                 // layers with a gated delta net in place of attention
+    const char *linear_kind;                               // of layers with a state: "delta" "mamba2" "kda"
+    int64_t linear_layers;                                 // layers with one
+    int64_t linear_gate_rank;                              // of KDA's decays, and of its output's gates
+    bool linear_full_gate;                                 // these gates of the output are of full rank
     int64_t linear_key_heads, linear_value_heads, linear_key_dim, linear_value_dim;
     int64_t conv_tokens;                     // that their convolution over queries, keys and values sees
     const char *state_type;                  // of their state as engines keep it: "bf16" "fp32"
@@ -55,6 +64,7 @@ typedef struct TwWeights {
     double attention, dense, experts, shared, router;    // all layers; attention with its indexer
     double indexer;                                      // of attention, in the type of its projections
     double index_weights;                                // of attention, weights of the index heads, in bf16
+    double latent;                                       // to and from the width of the routed experts
     double output;                                       // of attention, its output projection
     double embedding, head;                              // head 0 where tied
 } TwWeights;
@@ -63,6 +73,13 @@ double tw_model_parameters(const TwModelRow *model);    // sum of the above
 
 // Layers with attention, full or windowed.
 int64_t tw_model_attention_layers(const TwModelRow *model);
+// Layers that are an MLP or have one; sums over ranks behind attention and states; norms before these.
+int64_t tw_model_mlps(const TwModelRow *model);
+int64_t tw_model_mixers(const TwModelRow *model);
+int64_t tw_model_mixer_norms(const TwModelRow *model);
+bool tw_model_is_single(const TwModelRow *model);
+bool tw_model_is_parallel(const TwModelRow *model);
+int64_t tw_model_expert_hidden(const TwModelRow *model);
 
 // Cached elements of one token over all of them (windowed layers counted as full) on one of tp GPUs: KV heads are
 // divided, at least one each; the latent vector of MLA is not divided.

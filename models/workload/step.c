@@ -13,12 +13,12 @@ static bool divides(int64_t whole, int tp) { return whole % tp == 0; }
 static bool check_linear(const TwModelRow *m, TwError *error)
 {
     if (m->linear_layers < 1) return true;
-    if (m->full_layers + m->linear_layers != m->layers || m->full_layers < 1 || m->window_tokens > 0)
+    long long both = m->linear_layers + m->full_layers, expected = tw_model_mixers(m);
+    if (both != expected || m->full_layers < 1 || m->window_tokens > 0)
         return tw_fail(error, TW_BAD_INPUT,
                        "the model has %lld linear_layers and %lld full_layers with windows of %lld tokens, expected "
-                       "%lld layers in all, one or more of them full, and no windows",
-                       (long long)m->linear_layers, (long long)m->full_layers, (long long)m->window_tokens,
-                       (long long)m->layers);
+                       "%lld in all, one or more of them full, and no windows",
+                       (long long)m->linear_layers, (long long)m->full_layers, (long long)m->window_tokens, expected);
     if (m->linear_key_heads < 1 || m->linear_value_heads < 1 || m->linear_key_dim < 1 || m->linear_value_dim < 1 ||
         m->conv_tokens < 1)
         return tw_fail(error, TW_BAD_INPUT,
@@ -29,13 +29,36 @@ static bool check_linear(const TwModelRow *m, TwError *error)
         return tw_fail(error, TW_BAD_INPUT,
                        "linear_value_heads of the model = %lld, expected a multiple of its %lld linear_key_heads",
                        (long long)m->linear_value_heads, (long long)m->linear_key_heads);
+    if (m->index_tokens > 0)
+        return tw_fail(error, TW_BAD_INPUT,
+                       "the model has %lld linear_layers and index_tokens = %lld, expected sparse attention in all "
+                       "layers or states",
+                       (long long)m->linear_layers, (long long)m->index_tokens);
+    bool kda = tw_linear_kind(m) == TW_LINEAR_KDA;
+    if (kda != (m->linear_gate_rank > 0) || (m->linear_full_gate && !kda))
+        return tw_fail(error, TW_BAD_INPUT,
+                       "linear_gate_rank of the model = %lld beside linear_kind = \"%s\", expected a rank with kda and "
+                       "none else",
+                       (long long)m->linear_gate_rank, m->linear_kind);
     return true;
 }
 
 // Numbers of a model that contradict each other: one changed and the others forgotten gives a model that nobody built.
 static bool check_model(const TwModelRow *m, TwError *error)
 {
-    if (m->dense_layers + m->moe_layers != m->layers)
+    if (tw_model_is_single(m) || tw_model_is_parallel(m)) {
+        if (m->linear_layers < 1)
+            return tw_fail(error, TW_BAD_INPUT, "layer_form of the model = \"%s\", expected linear_layers beside it",
+                           m->layer_form);
+    }
+    if (tw_model_is_single(m)) {
+        if (m->full_layers + m->linear_layers + tw_model_mlps(m) != m->layers)
+            return tw_fail(error, TW_BAD_INPUT,
+                           "the model has %lld full_layers, %lld linear_layers, %lld dense_layers and %lld moe_layers, "
+                           "expected its %lld layers in all",
+                           (long long)m->full_layers, (long long)m->linear_layers, (long long)m->dense_layers,
+                           (long long)m->moe_layers, (long long)m->layers);
+    } else if (tw_model_mlps(m) != m->layers)
         return tw_fail(error, TW_BAD_INPUT,
                        "the model has %lld dense_layers and %lld moe_layers, expected %lld layers in all",
                        (long long)m->dense_layers, (long long)m->moe_layers, (long long)m->layers);
@@ -88,9 +111,14 @@ static bool check_layout(const TwStepSpec *spec, int ranks, int stages, TwError 
     if (!latent && !divides(m->kv_heads, tp) && tp % m->kv_heads != 0)
         return tw_fail(error, TW_BAD_INPUT, "tensor_parallel = %d and %lld KV heads: neither divides the other", tp,
                        (long long)m->kv_heads);
-    if (m->linear_layers > 0 && !divides(m->linear_key_heads, tp))
+    // one group of Mamba-2 is kept on every rank
+    bool copied = tw_linear_kind(m) == TW_LINEAR_MAMBA2 && m->linear_key_heads == 1;
+    if (m->linear_layers > 0 && !copied && !divides(m->linear_key_heads, tp))
         return tw_fail(error, TW_BAD_INPUT, "tensor_parallel = %d does not divide %lld linear_key_heads", tp,
                        (long long)m->linear_key_heads);
+    if (m->linear_layers > 0 && !divides(m->linear_value_heads, tp))
+        return tw_fail(error, TW_BAD_INPUT, "tensor_parallel = %d does not divide %lld linear_value_heads", tp,
+                       (long long)m->linear_value_heads);
     if (ranks > 1024 || ranks * tp > 1024)
         return tw_fail(error, TW_BAD_INPUT, "attention_ranks = %d, expected 1 to 1024 GPUs in all", ranks);
     if (stages > m->layers)

@@ -94,11 +94,12 @@ static double expert_bytes(const TwCompose *c)
 {
     const TwModelRow *m = c->model;
     double spread = c->tp * c->ranks;    // GPUs that share the experts of a layer
-    double hidden = (double)m->hidden, inter = (double)m->expert_inter, stored = 1.0;
+    double hidden = (double)tw_model_expert_hidden(m), inter = (double)m->expert_inter, stored = 1.0;
+    const double wide = hidden;
     double experts = tw_model_weights(m).experts;
     if (c->expert == TW_MXFP4 && experts > 0.0) {
         tw_kernel_padded(c->mixed, spread / c->ep, &hidden, &inter);
-        stored = hidden / (double)m->hidden * inter / (double)m->expert_inter;
+        stored = hidden / wide * inter / (double)m->expert_inter;
     }
     return experts * stored * c->copies / spread * weight_bytes(c, c->expert);
 }
@@ -123,7 +124,7 @@ double tw_compose_weight_bytes(const TwCompose *c)
     double layers = attention * weight_bytes(c, c->projection) +
                     w.index_weights * (tw_number_bytes(TW_BF16) - weight_bytes(c, c->projection)) +
                     w.output / c->tp * (weight_bytes(c, c->output) - weight_bytes(c, c->projection)) +
-                    (w.dense + w.shared) / c->tp * weight_bytes(c, c->linear) + experts +
+                    ((w.dense + w.shared) / c->tp + w.latent) * weight_bytes(c, c->linear) + experts +
                     w.router * tw_number_bytes(TW_BF16);
     // the first stage has the embedding, the last the head
     double ends = c->stages > 1.0 ? w.embedding : w.embedding + w.head;
@@ -277,7 +278,7 @@ static void norms(const Out *out)
 {
     const TwCompose *c = out->compose;
     bool summed = sums_norm(c, out->tokens);
-    double first = summed ? 1.0 : 0.0, layers = layers_of(c, c->model->layers);
+    double first = summed ? 1.0 : 0.0, layers = layers_of(c, tw_model_mixer_norms(c->model));
     // routers and the head read bf16
     const double wide = tw_number_bytes(TW_BF16);
     double left[] = {left_bytes(c, TW_APART_NORM, c->projection, out->tokens),
@@ -353,6 +354,11 @@ static void projections_mla(const Out *out)
     // absorbed into queries and outputs of decode, or expanding keys and values of prefill: the same work
     gemm(out, "kv up", layers, number, n, heads * (double)(m->nope_dim + m->v_dim), kv_rank);
     rotation(out, layers, q_wide, latent, 0.0);
+    double gates = m->attention_gate ? heads * (double)m->v_dim : 0.0;
+    if (gates > 0.0) {
+        gemm(out, "attention gates", layers, number, n, gates, hidden);
+        glue(out, "attention gate", layers, tw_op_glue(4.0 * n * gates, 2.0 * n * gates));
+    }
     gemm(out, "attention output", layers, out->compose->output, n, hidden, heads * (double)m->v_dim);
     if (tw_model_is_sparse(m)) indexer(out);
 }
@@ -374,6 +380,36 @@ static void known_cost(const Out *out, const char *name, double times, TwLinearC
     known(out->compose, name, times, cost.op, cost.start_s + cost.work_s, cost.published, out->emit, out->context);
 }
 
+// Of Mamba-2 the step of each head comes with the rest; decays are made where they are used.
+static void project_mamba2(const Out *out, double layers, double mixed, double value, double heads)
+{
+    const TwCompose *c = out->compose;
+    gemm(out, "linear in", layers, c->projection, out->tokens, mixed + value + heads, (double)c->model->hidden);
+}
+
+// Of KDA a decay a channel and the output's gate, by way of a narrow vector that every rank makes whole.
+static void project_kda(const Out *out, double layers, double mixed, double value, double heads)
+{
+    const TwCompose *c = out->compose;
+    const TwModelRow *m = c->model;
+    double n = out->tokens, hidden = (double)m->hidden, rank = (double)m->linear_gate_rank;
+    double keys = (double)(m->linear_key_heads * m->linear_key_dim) / c->tp;
+    gemm(out, "linear in", layers, c->projection, n, mixed + (m->linear_full_gate ? value : 0.0), hidden);
+    product(out, "linear gates", layers, TW_BF16, n, heads + (m->linear_full_gate ? rank : 2.0 * rank), hidden);
+    product(out, "linear decays", layers, TW_BF16, n, keys, rank);
+    if (!m->linear_full_gate) product(out, "linear output gates", layers, TW_BF16, n, value, rank);
+    glue(out, "linear decay", layers, tw_op_glue(2.0 * n * keys, 4.0 * n * keys));
+}
+
+static void project_delta(const Out *out, double layers, double mixed, double value, double heads)
+{
+    const TwCompose *c = out->compose;
+    double n = out->tokens, hidden = (double)c->model->hidden;
+    gemm(out, "linear in", layers, c->projection, n, mixed + value, hidden);
+    product(out, "linear gates", layers, TW_BF16, n, 2.0 * heads, hidden);
+    glue(out, "linear split", layers, tw_op_glue(2.0 * n * (mixed + value), 2.0 * n * (mixed + value)));
+}
+
 // Of layers with a state all that is done alike for prompts and decodes. The products by heads stay in bf16 in released
 // weights of 8 and 4 bits.
 static void projections_linear(const Out *out)
@@ -384,11 +420,15 @@ static void projections_linear(const Out *out)
     double tp = c->tp, n = out->tokens, layers = layers_of(c, m->linear_layers), hidden = (double)m->hidden;
     double mixed = tw_linear_mixed_width(m, tp), value = (double)(m->linear_value_heads * m->linear_value_dim) / tp;
     double heads = (double)m->linear_value_heads / tp;
-    gemm(out, "linear in", layers, c->projection, n, mixed + value, hidden);
-    product(out, "linear gates", layers, TW_BF16, n, 2.0 * heads, hidden);
-    glue(out, "linear split", layers, tw_op_glue(2.0 * n * (mixed + value), 2.0 * n * (mixed + value)));
+    TwLinearKind kind = tw_linear_kind(m);
+    if (kind == TW_LINEAR_MAMBA2)
+        project_mamba2(out, layers, mixed, value, heads);
+    else if (kind == TW_LINEAR_KDA)
+        project_kda(out, layers, mixed, value, heads);
+    else
+        project_delta(out, layers, mixed, value, heads);
     known_cost(out, "linear conv", layers, tw_linear_conv(c->chip, m, tp, n));
-    glue(out, "linear decay", layers, tw_op_glue(4.0 * n * heads, 8.0 * n * heads));
+    if (kind == TW_LINEAR_DELTA) glue(out, "linear decay", layers, tw_op_glue(4.0 * n * heads, 8.0 * n * heads));
     glue(out, "linear norm", layers, tw_op_glue(4.0 * n * value, 2.0 * n * value));
     gemm(out, "linear output", layers, c->output, n, hidden, value);
 }
@@ -396,8 +436,13 @@ static void projections_linear(const Out *out)
 static void mlp(const Out *out, const char *up, const char *down, double times, double inter)
 {
     double n = out->tokens, hidden = (double)out->compose->model->hidden;
-    gemm(out, up, times, out->compose->linear, n, 2.0 * inter, hidden);
-    glue(out, "silu", times, tw_op_silu(n, inter, left_bytes(out->compose, TW_APART_SILU, out->compose->linear, n)));
+    double left = left_bytes(out->compose, TW_APART_SILU, out->compose->linear, n);
+    bool plain = out->compose->model->plain_mlp;
+    gemm(out, up, times, out->compose->linear, n, (plain ? 1.0 : 2.0) * inter, hidden);
+    if (plain)
+        glue(out, "activation", times, tw_op_glue(2.0 * n * inter, left * n * inter));
+    else
+        glue(out, "silu", times, tw_op_silu(n, inter, left));
     gemm(out, down, times, out->compose->linear, n, hidden, inter);
 }
 
@@ -423,7 +468,8 @@ static double once_a_domain(const TwCompose *c, double others)
 // all tokens everywhere and summing what comes of them: as is said, or whichever is faster.
 int tw_compose_exchange(const TwCompose *c, double n, TwMove *move)
 {
-    double gpus = c->tp * c->ranks, hidden = (double)c->model->hidden, layers = layers_of(c, c->model->moe_layers);
+    double gpus = c->tp * c->ranks, hidden = (double)tw_model_expert_hidden(c->model);
+    double layers = layers_of(c, c->model->moe_layers);
     if (c->ranks < 2.0 || c->model->moe_layers < 1) return 0;
     double e = tw_number_mixed(c->expert) ? 2.0 : tw_number_bytes(c->expert);
     // GPUs that the experts of a token lie on, its own aside
@@ -472,7 +518,9 @@ void tw_compose_experts(const TwCompose *c, double tokens, TwEmit *emit, void *c
     const TwModelRow *m = c->model;
     if (m->moe_layers < 1) return;
     const Out all = {.compose = c, .emit = emit, .context = context, .tokens = tokens}, *out = &all;
-    double layers = layers_of(c, m->moe_layers), hidden = (double)m->hidden, gpus = c->tp * c->ranks;
+    double layers = layers_of(c, m->moe_layers), hidden = (double)tw_model_expert_hidden(m), gpus = c->tp * c->ranks;
+    // the tables are of gated experts: those without a gate do the work of such of two thirds of their width
+    double inter = (double)m->expert_inter * (m->plain_mlp ? 2.0 / 3.0 : 1.0);
     // vLLM's rows of the tables pass the tokens of all GPUs through each; behind an all-to-all there are its own alone
     bool own = c->ranks > 1.0 && c->ep > 1.0 && c->all_to_all != TW_A2A_GATHER;
     TwKernelShape shape = {.op = TW_KERNEL_MOE,
@@ -480,7 +528,7 @@ void tw_compose_experts(const TwCompose *c, double tokens, TwEmit *emit, void *c
                            .number = c->expert,
                            .m = tokens * c->hottest,
                            .hidden = hidden,
-                           .inter = (double)m->expert_inter,
+                           .inter = inter,
                            .experts = (double)m->experts,
                            .top_k = (double)m->top_k,
                            .tp = gpus / c->ep,
@@ -495,6 +543,7 @@ void tw_compose_experts(const TwCompose *c, double tokens, TwEmit *emit, void *c
         if (i > 0) shape.number = TW_BF16;
         TwKernelCost cost = c->alike ? experts_alike(c, &shape) : tw_kernel_query(c->kernels, &shape);
         if (c->moe_imbalance > 0.0) tw_kernel_stretch(&cost, c->moe_imbalance);
+        if (m->plain_mlp && cost.evidence < TW_TRANSFERRED) cost.evidence = TW_TRANSFERRED;
         emit(context, "experts", times[i], &cost);
     }
     TwMove move[TW_MOVES];
@@ -527,6 +576,10 @@ static void beside_experts(const Out *out)
         many_gates(out, layers);
     else
         glue(out, "router top-k", layers, tw_op_router(n, (double)m->experts, (double)m->top_k, 4.0));
+    if (m->expert_hidden > 0) {
+        gemm(out, "experts' latent", layers, c->linear, n, (double)m->expert_hidden, hidden);
+        gemm(out, "experts' output", layers, c->linear, n, hidden, (double)m->expert_hidden);
+    }
     if (m->shared_experts > 0)
         mlp(out, "shared expert up", "shared expert down", layers,
             (double)(m->shared_experts * m->shared_inter) / c->tp);
@@ -538,10 +591,10 @@ static void beside_experts(const Out *out)
 int tw_compose_sums(const TwCompose *c, double tokens, TwMove *move)
 {
     const TwModelRow *m = c->model;
-    double layers = layers_of(c, m->layers), row = 2.0 * tokens * (double)m->hidden;
+    double mixers = layers_of(c, tw_model_mixers(m)), row = 2.0 * tokens * (double)m->hidden;
     int count = 0;
     // after attention, and after what is no routed expert of other ranks
-    double sums = c->ranks > 1.0 ? layers + layers_of(c, m->layers - m->moe_layers) : 2.0 * layers;
+    double sums = mixers + layers_of(c, c->ranks > 1.0 ? m->dense_layers : tw_model_mlps(m));
     if (c->tp > 1.0) move[count++] = all_reduce(c, "all-reduce", sums, row);
     if (sums_norm(c, tokens)) move[0].wait_s = c->fused_wait_s;
     // two numbers of 32 bits a token

@@ -34,8 +34,9 @@ double tw_experts_bytes(const TwStepSpec *spec)
     double e = blocks || strcmp(spec->precision, "bf16") == 0 ? 2.0 : strcmp(spec->precision, "fp4") == 0 ? 0.5 : 1.0;
     double ranks = tw_at_least_one(spec->attention_ranks), tokens = spec->max_tokens * ranks;
     double shared = spec->tensor_parallel * ranks / tw_at_least_one(spec->expert_parallel);    // GPUs of an expert
-    double hidden = (double)m->hidden, inter = (double)m->expert_inter / shared;
-    double row = fmax(2.0 * hidden, e * inter) + fmax(4.0 * inter, 2.0 * hidden) + (blocks ? hidden : 0.0);
+    double hidden = (double)tw_model_expert_hidden(m), inter = (double)m->expert_inter / shared;
+    double up = (m->plain_mlp ? 2.0 : 4.0) * inter;
+    double row = fmax(2.0 * hidden, e * inter) + fmax(up, 2.0 * hidden) + (blocks ? hidden : 0.0);
     return tokens * ((double)m->top_k * row + (e + 2.0) * hidden);
 }
 
@@ -88,8 +89,9 @@ static double workspace_bytes(const TwStepSpec *spec)
     double ranks = tw_at_least_one(spec->attention_ranks), tokens = spec->max_tokens;
     tokens = fmin(tokens * ranks, fmax(tokens, chunk));
     double shared = spec->tensor_parallel * ranks / tw_at_least_one(spec->expert_parallel);    // GPUs of an expert
-    double hidden = (double)m->hidden, inter = (double)m->expert_inter / shared;
-    return 2.0 * tokens * (double)m->top_k * (fmax(2.0 * inter, hidden) + fmax(inter, hidden));
+    double hidden = (double)tw_model_expert_hidden(m), inter = (double)m->expert_inter / shared;
+    double up = m->plain_mlp ? inter : 2.0 * inter;
+    return 2.0 * tokens * (double)m->top_k * (fmax(up, hidden) + fmax(inter, hidden));
 }
 
 double tw_profile_bytes(const TwStepSpec *spec)
@@ -106,7 +108,7 @@ double tw_profile_bytes(const TwStepSpec *spec)
     if (of->workspaces_stay) sampler += work;
     // a gated MLP with its inputs, or the experts
     double inter = fmax((double)m->dense_inter * (m->dense_layers > 0), (double)(m->shared_experts * m->shared_inter));
-    double forward = work + 2.0 * tokens * (3.0 * inter / spec->tensor_parallel + 4.0 * hidden);
+    double forward = work + 2.0 * tokens * ((m->plain_mlp ? 2.0 : 3.0) * inter / spec->tensor_parallel + 4.0 * hidden);
     return fmax(sampler, forward) + 32.0 * mib;    // cuBLAS' on Hopper
 }
 

@@ -274,7 +274,7 @@ static void build_launches(TwStepTables *t, const TwStepSpec *spec)
     t->eager = (TwLaunch){false, 1e9 * n * launch_s, 1e9 * n * tw_launch_gap_s};
     double piece_s = spec->piece_launch_s > 0.0 ? spec->piece_launch_s : launch_s;
     t->pieces = (TwLaunch){true, 1e9 * tw_piece_launches(&t->compose) * piece_s,
-                           1e9 * (double)t->model.layers * t->compose.stage_excess * tw_piece_gap_s};
+                           1e9 * (double)tw_model_mixers(&t->model) * t->compose.stage_excess * tw_piece_gap_s};
     t->graph_most = spec->graph_most > 0 ? spec->graph_most : INT_MAX;
     t->piece_most = spec->piece_most > 0 ? spec->piece_most : spec->graph_most > 0 ? spec->graph_most : TW_PIECE_TOKENS;
 }
@@ -283,7 +283,7 @@ void tw_step_tables_build(TwStepTables *t, const TwStepSpec *spec)
 {
     int max_tokens = spec->max_tokens, max_sequences = spec->max_sequences;
     const TwModelRow *m = &t->model;
-    t->windowed_layers = m->window_tokens > 0 ? (double)(m->layers - m->full_layers) : 0.0;
+    t->windowed_layers = m->window_tokens > 0 ? (double)(tw_model_attention_layers(m) - m->full_layers) : 0.0;
     t->full_layers = ((double)tw_model_attention_layers(m) - t->windowed_layers) * t->compose.stage_excess;
     t->windowed_layers *= t->compose.stage_excess;
     t->span_node = -1;
