@@ -466,12 +466,14 @@ static bool find_room(const TwDeploy *deploy, const TwServeSpec *spec, int64_t *
 {
     const bool one_list = tw_serve_engine(deploy, spec).ranks == 1;
     const double whole = spec->input_mean + spec->output_mean;
-    const int64_t states = (int64_t)deploy->step->source.state_sequences * deploy->step->attention_ranks;
+    TwEngineSpec engine = tw_serve_engine(deploy, spec);
+    engine.step = &deploy->step->source, engine.block_tokens = 16;
+    const int64_t states = (int64_t)tw_engine_state_sequences(&engine) * deploy->step->attention_ranks;
     *blocks = spec->kv_blocks > 0 ? spec->kv_blocks : deploy->step->kv_blocks_16;
     if (spec->kv_share > 0.0) *blocks = (int64_t)((double)*blocks * spec->kv_share);
     *sequences = (int64_t)spec->max_sequences * deploy->step->attention_ranks;
     if (spec->admission == TW_ADMIT_WHOLE && one_list && spec->prefills == 0) {
-        double state_blocks = ceil(deploy->step->source.state_tokens / 16.0);
+        double state_blocks = (double)tw_engine_state_blocks(&engine);
         int64_t fit = (int64_t)((double)*blocks / (ceil(whole / 16.0) + state_blocks));
         if (fit < *sequences) *sequences = fit;
     }

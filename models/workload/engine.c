@@ -31,7 +31,7 @@ static void clear_list(const TwEngine *e, TwReplica *r)
     memset(residues_of(e, r), 0, (size_t)e->spec.block_tokens * sizeof(uint16_t));
     r->kv = (TwKvPool){.blocks = e->spec.kv_blocks, .free = e->spec.kv_blocks, .shift = e->prefix.shift};
     // of a sequence's states
-    r->kv.state = (e->spec.step->state_tokens + e->spec.block_tokens - 1) / e->spec.block_tokens;
+    r->kv.state = (int32_t)tw_engine_state_blocks(&e->spec);
     if (!e->spec.prefix_cache) return;
     const TwPrefix prefix = tw_engine_prefix(e, r, NULL);
     tw_prefix_clear(&prefix);

@@ -379,6 +379,11 @@ typedef struct TwEngineLog {
     TwServiceCounts *tenant;     // [tenants]
 } TwEngineLog;
 
+// Sequences of a rank whose states have room, and blocks of the cache of a sequence's states: drafts keep one each.
+// Where states have a pool of their own, SGLang keeps one beside those of the tokens that a step verifies.
+int32_t tw_engine_state_sequences(const TwEngineSpec *spec);
+int64_t tw_engine_state_blocks(const TwEngineSpec *spec);
+
 // False: a setting is out of range. The step source must outlive the engine.
 bool tw_engine_build(TwEngine *engine, const TwEngineSpec *spec, TwError *error);
 void tw_engine_start(const TwEngine *engine, TwReplica *replica, int64_t now_ns);

@@ -340,6 +340,19 @@ static void place_arrays(TwEngine *engine)
     for (int k = 0; k < TW_ROW_ARRAYS; k++) engine->bytes += slab_bytes(engine, k) * (size_t)engine->slabs;
 }
 
+int32_t tw_engine_state_sequences(const TwEngineSpec *s)
+{
+    int32_t most = s->step->state_sequences, draft = s->speculate.draft;
+    if (most < 1 || draft < 1) return most;
+    return most / (2 + draft) > 1 ? most / (2 + draft) : 1;
+}
+
+int64_t tw_engine_state_blocks(const TwEngineSpec *s)
+{
+    int64_t tokens = (int64_t)s->step->state_tokens * (1 + s->speculate.draft);
+    return (tokens + s->block_tokens - 1) / s->block_tokens;
+}
+
 bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error)
 {
     TwEngineSpec spec = *given;
@@ -349,7 +362,12 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error
     if (!check(&spec, error)) return false;
     assert(spec.ranks == 1 || spec.step->choose_ranks);
     divide(&spec);
-    const int most = spec.step->state_sequences;
+    if (tw_engine_state_blocks(&spec) > spec.kv_blocks)
+        return tw_fail(
+            error, TW_BAD_INPUT,
+            "draft_tokens = %d: states of a sequence take %lld blocks, expected at most the %lld of the cache",
+            spec.speculate.draft, (long long)tw_engine_state_blocks(&spec), (long long)spec.kv_blocks);
+    const int most = tw_engine_state_sequences(&spec);
     if (most > 0 && spec.max_sequences > most) spec.max_sequences = most;
 
     *engine = (TwEngine){.spec = spec, .ranks = spec.ranks};

@@ -124,15 +124,15 @@ static double slower(const TwAcceleratorRow *chip)
 }
 
 TwLinearCost tw_linear_update(const TwAcceleratorRow *chip, const TwModelRow *m, TwStateType type, double tp,
-                              double sequences)
+                              double sequences, double drafts)
 {
     const Known *known = known_of(chip, m);
     double elements = sequences * state_elements(m) / tp, e = tw_linear_element_bytes(m, type);
     // decay, what is retrieved, the correction, the answer: two FLOP each; Mamba-2 retrieves nothing
     double flop = tw_linear_kind(m) == TW_LINEAR_MAMBA2 ? 6.0 : 8.0;
-    TwOpCost op = {flop * elements, 2.0 * sequences * layer_bytes(m, type, tp)};
+    TwOpCost op = {flop * (1.0 + drafts) * elements, (2.0 + drafts) * sequences * layer_bytes(m, type, tp)};
     double share = e > 2.0 ? known->fp32_share : known->bf16_share;
-    double work_s = 2.0 * elements * e / (share * chip->bandwidth_bytes_s);
+    double work_s = (2.0 + drafts) * elements * e / (share * chip->bandwidth_bytes_s);
     double start_s = e > 2.0 ? known->fp32_update_s : known->bf16_update_s;
     return (TwLinearCost){op, start_s, work_s, was_timed(chip)};
 }

@@ -7,7 +7,7 @@
 // convolution of conv_tokens tokens before, the output a norm gated by SiLU behind. A decode reads and writes the whole
 // state. A prompt is computed in chunks: matrix products inside of them, the state from one to the next; where the
 // kernel keeps it on the processor, a lone prompt waits for its chunks one after the other (docs/calibration.md, 15).
-// Left out: drafts, which keep a state for each token.
+// Tokens that are drafted keep a state each until it is known which are accepted: a step reads one and writes all.
 #pragma once
 
 #include "models/workload/chip.h"
@@ -52,9 +52,10 @@ typedef struct TwLinearCost {
     bool published;
 } TwLinearCost;
 
-// The states of so many sequences a token on: start + elements over what the kernel reaches.
+// The states of so many sequences a token on: start + elements over what the kernel reaches. With drafts: read once,
+// written behind each token.
 TwLinearCost tw_linear_update(const TwAcceleratorRow *chip, const struct TwModelRow *model, TwStateType type, double tp,
-                              double sequences);
+                              double sequences, double drafts);
 // Widths of a token's queries, keys and values on a GPU (a group of Mamba-2 is on each that has heads of it), and the
 // convolution over so many tokens.
 double tw_linear_mixed_width(const struct TwModelRow *model, double tp);

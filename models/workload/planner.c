@@ -104,7 +104,7 @@ static double decode_s(const TwEngine *e, double sequences, double context)
 static double room(const TwEngine *e, double input, double output)
 {
     double blocks = ceil((input + output) / e->spec.block_tokens);
-    blocks += ceil((double)e->spec.step->state_tokens / e->spec.block_tokens);
+    blocks += (double)tw_engine_state_blocks(&e->spec);
     return e->ranks * least_of(e->spec.max_sequences, (double)e->spec.kv_blocks / most_of(blocks, 1.0));
 }
 

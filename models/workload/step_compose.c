@@ -700,14 +700,14 @@ void tw_compose_decode(const TwCompose *c, double sequences, double mean_context
         cost = c->plain_windows ? plain_decode(c, shape) : tw_kernel_query(c->kernels, &shape);
         emit(context, "windowed decode attention", windowed, &cost);
     }
-    tw_compose_update(c, sequences, emit, context);
+    tw_compose_update(c, sequences, 0.0, emit, context);
 }
 
-void tw_compose_update(const TwCompose *c, double sequences, TwEmit *emit, void *context)
+void tw_compose_update(const TwCompose *c, double sequences, double drafts, TwEmit *emit, void *context)
 {
     const TwModelRow *m = c->model;
     if (m->linear_layers < 1) return;
-    TwLinearCost cost = tw_linear_update(c->chip, m, c->state, c->tp, sequences);
+    TwLinearCost cost = tw_linear_update(c->chip, m, c->state, c->tp, sequences, drafts);
     known(c, "linear update", layers_of(c, m->linear_layers), cost.op, cost.start_s + cost.work_s, cost.published, emit,
           context);
 }

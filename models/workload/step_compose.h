@@ -110,9 +110,10 @@ void tw_compose_decode(const TwCompose *compose, double sequences, double mean_c
 void tw_compose_prefill(const TwCompose *compose, double chunks, double chunk, double history, TwEmit *emit,
                         void *context);
 
-// Layers with a state: `sequences` states a token on, part of tw_compose_decode; prompts of `tokens` tokens in all, the
+// Layers with a state: `sequences` states a token on, with so many drafts of each besides (none are part of
+// tw_compose_decode); prompts of `tokens` tokens in all, the
 // longest of them of `length`.
-void tw_compose_update(const TwCompose *compose, double sequences, TwEmit *emit, void *context);
+void tw_compose_update(const TwCompose *compose, double sequences, double drafts, TwEmit *emit, void *context);
 void tw_compose_scan(const TwCompose *compose, double tokens, double length, TwEmit *emit, void *context);
 
 // As one kernel `times` as long and as much.

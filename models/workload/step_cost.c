@@ -19,6 +19,8 @@ typedef struct Rows {
     double dense_share, experts_share, logits_share, decode_share, prefill_share;    // mean over the busiest way
     bool has_logits, has_decode, has_prefill;
     ptrdiff_t decode_stride;
+    const TwCell *drafted;    // states of drafts, NULL: none
+    double drafts;
     double context[2], history[2];                                   // ends of the cell, K and H
     double prefill_ns[2], prefill_flop_nj[2], prefill_byte_nj[2];    // at full clock, at the ends of the history
     double scan_ns, scan_flop_nj, scan_byte_nj;    // of the chunks' tokens, at full clock: layers with a state
@@ -194,6 +196,8 @@ static void place_sequences(const TwStepTables *t, const TwBatch *b, const Dealt
     rows->decode_share = d->decode_mean;
     rows->decode_stride = (ptrdiff_t)t->lengths.count * TW_LEVELS;
     rows->decode = t->decode + i * rows->decode_stride + (ptrdiff_t)c * TW_LEVELS;
+    rows->drafted = t->drafted && b->drafts > 0 ? t->drafted + (ptrdiff_t)i * TW_LEVELS : NULL;
+    rows->drafts = b->drafts;
     rows->context[0] = (double)(n * t->lengths.at[c]);
     rows->context[1] = (double)(n * t->lengths.at[c + 1]);
     if (c + 2 < t->lengths.count) *context_end = n * t->lengths.at[c + 1];
@@ -463,6 +467,12 @@ static const TwCell *corners_at(Placed *p, int level)
     if (r->has_logits) {
         low = r->logits + level;
         device = plus(device, shared(between(low, low + TW_LEVELS, r->logits_up), r->logits_share));
+    }
+    if (r->has_decode && r->drafted) {
+        low = r->drafted + level;
+        TwCell each = between(low, low + TW_LEVELS, r->decode_up);
+        each.time_ns *= r->drafts, each.energy_nj *= r->drafts;
+        device = plus(device, shared(each, r->decode_share));
     }
     Device far = device;
     if (r->has_decode) {

@@ -42,6 +42,7 @@ static int blocks_of(int ranks) { return (ranks + TW_LANES - 1) / TW_LANES; }
 // False: they are not of this simple kind. Says where each step ends.
 static bool place(TwLaneGroup *a, const TwStepTables *t, int count, int drafts, TwLaneSteps *steps)
 {
+    if (t->drafted && drafts > 0) return false;
     if (t->host_read_ns > 0.0 || t->stages > 1 || t->exchange || t->congestion || !t->experts) return false;
     a->tables = t;
     a->count = count;

@@ -43,6 +43,22 @@ static void add_twice(void *context, const char *name, double times, const TwKer
     add_part(context, name, 2.0 * times, cost);
 }
 
+// What the states of drafts take beside those of the tokens that decodes begin from.
+static void add_drafted(const TwCompose *c, double sequences, double drafts, Breakdown *b)
+{
+    Breakdown with = {.count = 0}, without = {.count = 0};
+    tw_compose_update(c, sequences, drafts, add_part, &with);
+    tw_compose_update(c, sequences, 0.0, add_part, &without);
+    if (with.count < 1) return;
+    const TwKernelCost *all = &with.cost[0], *one = &without.cost[0];
+    TwKernelCost more = *all;
+    more.t_s -= one->t_s, more.t0_s -= one->t0_s;
+    more.compute_s -= one->compute_s, more.memory_s -= one->memory_s, more.l2_s -= one->l2_s;
+    more.flop -= one->flop, more.bytes -= one->bytes;
+    more.flop_j -= one->flop_j, more.byte_j -= one->byte_j;
+    add_part(b, "linear update of drafts", 1.0, &more);
+}
+
 // What is done for n tokens of the busiest way and `group` of all: all at once, or in two halves.
 static void add_tokens(const TwCompose *c, double n, double group, bool halves, Breakdown *b)
 {
@@ -130,6 +146,7 @@ int tw_step_parts(const TwStepModel *model, const TwBatch *batch, TwStepPart *pa
     add_tokens(c, n, group, false, &b);
     if (batch->logits > 0) tw_compose_logits(c, (batch->logits + ways - 1) / ways, add_part, &b);
     if (decodes > 0) tw_compose_decode(c, decodes, (double)batch->decode_context / batch->decodes, add_part, &b);
+    if (decodes > 0 && batch->drafts > 0) add_drafted(c, decodes, batch->drafts, &b);
     if (batch->chunks > 0 && batch->chunk_tokens > 0) {
         double tokens = batch->chunk_tokens;
         tw_compose_prefill(c, chunks, (double)batch->chunk_square / tokens, (double)batch->chunk_history / tokens,
@@ -213,5 +230,7 @@ double tw_step_draft_fraction(const TwStepModel *model, int layers, int drafts)
     TwStep step;
     model->source.step(model->source.context, TW_LEVELS - 1, &verify, &step);
     double step_s = 1e-9 * (step.time_ns.base + step.time_ns.per_context * (double)verify.decode_context);
-    return (of_layers / layers + of_draft) / step_s;
+    // a head is attention or a state with an MLP behind it, where layers are one of these alone two of them
+    double of_head = tw_model_is_single(&model->inner->model) ? 2.0 : 1.0;
+    return (of_head * of_layers / layers + of_draft) / step_s;
 }

@@ -87,6 +87,7 @@ typedef struct TwStepTables {
     // Layers with a state: what decodes hold of `decode` for them, [sequence node][level]; NULL: none. A scan of all of
     // them, its work and the energy of a token.
     TwCell *update;
+    TwCell *drafted;    // what each draft of the sequences adds to them; as `update`
     double linear_layers;
     TwLinearScan scan;
     TwPairCost scan_token;

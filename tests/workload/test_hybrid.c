@@ -1,5 +1,6 @@
 // Models whose layers are of several kinds: Mamba-2 and Kimi's delta attention (linear.h), layers of one part alone or
 // of two side by side, experts without a gate or on fewer channels.
+#include "models/workload/engine.h"
 #include "models/workload/linear.h"
 #include "tests/check.h"
 #include "tests/workload/step_fixture.h"
@@ -131,7 +132,7 @@ static void kernels_as_published(void)
     }
     static const double updates[][2] = {{16, 28.45}, {32, 55.48}, {64, 104.54}, {96, 145.55}};
     for (size_t i = 0; i < sizeof updates / sizeof *updates; i++) {
-        TwLinearCost cost = tw_linear_update(&f.chip, &f.model, TW_STATE_BF16, 1.0, updates[i][0]);
+        TwLinearCost cost = tw_linear_update(&f.chip, &f.model, TW_STATE_BF16, 1.0, updates[i][0], 0.0);
         CHECK_NEAR(1e6 * (cost.start_s + cost.work_s) / updates[i][1], 1.0, 0.06);
     }
     // the least time of the processors and of the memory
@@ -166,10 +167,59 @@ static void kernels_as_published(void)
                   {"h200_sxm", 512, 1598.7}, {"gb300", 64, 136.8},      {"gb300", 512, 1055.3}};
     for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
         CHECK(fixture_open(&f, states[i].chip, "kimi-k3", "bf16", 1));
-        TwLinearCost cost = tw_linear_update(&f.chip, &f.model, TW_STATE_FP32, 1.0, states[i].sequences);
+        TwLinearCost cost = tw_linear_update(&f.chip, &f.model, TW_STATE_FP32, 1.0, states[i].sequences, 0.0);
         CHECK_NEAR(1e6 * (cost.start_s + cost.work_s) / states[i].us, 1.0, 0.08);
         fixture_close(&f);
     }
+}
+
+// A step that verifies drafts reads one state of a sequence and writes one behind each token. KDA's kernel for that, 96
+// heads, 256 sequences of 2, 4 and 8 tokens (`verify` of the same wheel).
+static void drafts_keep_states(void)
+{
+    static const struct {
+        const char *chip;
+        double drafts, us;
+    } known[] = {{"h100_sxm", 1, 1713.1}, {"h100_sxm", 3, 2870.7}, {"h100_sxm", 7, 5311.3},
+                 {"h200_sxm", 1, 1268.7}, {"h200_sxm", 3, 2060.4}, {"h200_sxm", 7, 3849.2},
+                 {"gb300", 1, 738.9},     {"gb300", 3, 1240.3},    {"gb300", 7, 2289.5}};
+    Fixture f;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        CHECK(fixture_open(&f, known[i].chip, "kimi-k3", "bf16", 1));
+        TwLinearCost cost = tw_linear_update(&f.chip, &f.model, TW_STATE_FP32, 1.0, 256.0, known[i].drafts);
+        CHECK_NEAR(1e6 * (cost.start_s + cost.work_s) / known[i].us, 1.0, 0.13);
+        fixture_close(&f);
+    }
+    CHECK(fixture_open(&f, "h200_sxm", "qwen3-next-80b-a3b", "bf16", 2));
+    TwStepModel *model = fixture_model(&f);
+    const int n = 64;
+    TwBatch plain = decode_batch(n, 2000), drafted = plain;
+    drafted.tokens = drafted.logits = 4 * n, drafted.drafts = 3;
+    // three states more to write beside one to read and one to write
+    double update_s = part_s(model, drafted, "linear update");
+    TwLinearCost cost = tw_linear_update(&f.chip, &f.model, TW_STATE_AUTO, 2.0, n, 0.0);
+    CHECK(part_s(model, plain, "linear update of drafts") == 0.0);
+    double more_s = part_s(model, drafted, "linear update of drafts");
+    CHECK_NEAR(more_s / update_s, 1.5 * cost.work_s / (cost.start_s + cost.work_s), 0.02);
+    // tables and kernels one by one agree
+    TwStep step;
+    model->source.step(model->source.context, TW_LEVELS - 1, &drafted, &step);
+    TwBatch without = drafted;
+    without.drafts = 0;
+    TwStep less;
+    model->source.step(model->source.context, TW_LEVELS - 1, &without, &less);
+    CHECK_NEAR(1e-9 * (step.time_ns.base - less.time_ns.base), more_s, 0.02 * more_s);
+    // and the cache has room for so many states of a sequence
+    TwEngineSpec spec = {.step = &model->source, .block_tokens = 16, .speculate = {.draft = 3}};
+    CHECK(tw_engine_state_blocks(&spec) == 4 * 3 * 544 / 16);
+    tw_step_destroy(model);
+    f.spec.static_memory = true;
+    model = fixture_model(&f);
+    spec.step = &model->source;
+    CHECK(tw_engine_state_blocks(&spec) == 0);
+    CHECK(tw_engine_state_sequences(&spec) == model->source.state_sequences / 5);
+    tw_step_destroy(model);
+    fixture_close(&f);
 }
 
 static void refused(Fixture *f, const char *words)
@@ -218,6 +268,7 @@ int main(void)
     layers_of_one_part();
     plain_experts_do_two_thirds();
     kernels_as_published();
+    drafts_keep_states();
     contradictions_are_told();
     return check_failures != 0;
 }

@@ -45,7 +45,8 @@ static void kernels_as_published(void)
     for (size_t i = 0; i < sizeof updates / sizeof *updates; i++) {
         Fixture f;
         CHECK(fixture_open(&f, updates[i].chip, "qwen3-next-80b-a3b", "bf16", 1));
-        TwLinearCost cost = tw_linear_update(&f.chip, &f.model, TW_STATE_BF16, updates[i].tp, updates[i].sequences);
+        TwLinearCost cost =
+            tw_linear_update(&f.chip, &f.model, TW_STATE_BF16, updates[i].tp, updates[i].sequences, 0.0);
         CHECK_NEAR(1e6 * (cost.start_s + cost.work_s) / updates[i].us, 1.0, 0.13);
         CHECK(cost.published);
         fixture_close(&f);
@@ -82,7 +83,7 @@ static void kernels_as_published(void)
     } states[] = {{"h100_sxm", 184.5}, {"h200_sxm", 136.8}, {"b200_sxm", 89.8}};
     for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
         CHECK(fixture_open(&f, states[i].chip, "qwen3.5-397b-a17b", "bf16", 1));
-        TwLinearCost cost = tw_linear_update(&f.chip, &f.model, TW_STATE_FP32, 2.0, 128.0);
+        TwLinearCost cost = tw_linear_update(&f.chip, &f.model, TW_STATE_FP32, 2.0, 128.0, 0.0);
         CHECK_NEAR(1e6 * (cost.start_s + cost.work_s) / states[i].us, 1.0, 0.06);
         fixture_close(&f);
     }
