@@ -679,7 +679,7 @@ static bool deploy_run(const TwOptions *o, Run *r, int *status)
         fprintf(stderr, "tokenworks: warning: requests of %lld tokens: the longest context of the model is %lld\n",
                 (long long)r->serve.context_tokens - 16, (long long)r->deploy.model.positions);
     tw_engine_of(&r->deploy, &r->engine);
-    if (!tw_step_finds_cached(&r->deploy.step->source) &&
+    if (!tw_step_may_cache(&r->deploy.step->source) &&
         tw_options_idle(o, "layers that keep a state, which no block of the cache holds", of_prefixes))
         return false;
     bool caches = r->engine.prefix_cache || o->serving[TW_ON_SESSIONS] || (r->trace && tw_trace_shares(r->trace));

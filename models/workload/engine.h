@@ -382,6 +382,12 @@ typedef struct TwEngineLog {
 // Sequences of a rank whose states have room, and blocks of the cache of a sequence's states: drafts keep one each.
 // Where states have a pool of their own, SGLang keeps one beside those of the tokens that a step verifies.
 int32_t tw_engine_state_sequences(const TwEngineSpec *spec);
+// Whether its prefix cache keeps states behind pages: then the cache holds as many tokens less, and a prompt goes on
+// behind a whole page.
+static inline bool tw_keeps_states(const TwEngineSpec *spec)
+{
+    return spec->prefix_cache && spec->step->state_page_tokens > 0;
+}
 int64_t tw_engine_state_blocks(const TwEngineSpec *spec);
 
 // False: a setting is out of range. The step source must outlive the engine.

@@ -130,11 +130,19 @@ static bool check_waits(const TwEngineSpec *spec, TwError *error)
 
 static bool check_policy(const TwEngineSpec *spec, TwError *error)
 {
-    if (spec->prefix_cache && !tw_step_finds_cached(spec->step))
+    if (spec->prefix_cache && !tw_step_may_cache(spec->step))
         return tw_fail(
             error, TW_BAD_INPUT,
             "a prefix cache, but layers of the model keep a state a sequence, which no block holds: expected "
             "prefix_cache = \"off\" and prompts that share nothing");
+    bool alone = spec->tier_count == 0 && spec->speculate.draft == 0;
+    if (tw_keeps_states(spec) && !alone)
+        return tw_fail(error, TW_BAD_INPUT,
+                       "a prefix cache that keeps states beside lower tiers or drafts, expected it without these");
+    if (tw_keeps_states(spec) && spec->step->state_page_tokens % spec->block_tokens != 0)
+        return tw_fail(error, TW_BAD_INPUT,
+                       "block_tokens = %d: states are kept behind pages of %d tokens, expected a divisor of that",
+                       spec->block_tokens, spec->step->state_page_tokens);
     if (spec->whole_prompts && spec->long_prefill > 0)
         return tw_fail(error, TW_BAD_INPUT, "long_prefill_tokens = %d cuts prompts, but whole_prompts is true",
                        spec->long_prefill);
@@ -175,7 +183,8 @@ static bool is_plain(const TwEngine *e)
     bool here = s->tier_count == 0 && s->swap_blocks == 0 && !e->prefix.timed;
     bool steps = s->speculate.draft == 0 && e->encode_time == 0 && s->stride == 0;
     return mixes(s->policy) && one_queue && cut && here && steps && !e->fronts && !e->gaps_kept && !e->leaves &&
-           !(s->wait_max_s > 0.0) && !s->awaits && s->batch_wait == 0 && s->step->state_tokens == 0;
+           !(s->wait_max_s > 0.0) && !s->awaits && s->batch_wait == 0 && s->step->state_tokens == 0 &&
+           !tw_keeps_states(s);
 }
 
 // Tokens that a step makes of each sequence: one, and as many drafts as are accepted one after the other.
@@ -350,6 +359,8 @@ int32_t tw_engine_state_sequences(const TwEngineSpec *s)
 int64_t tw_engine_state_blocks(const TwEngineSpec *s)
 {
     int64_t tokens = (int64_t)s->step->state_tokens * (1 + s->speculate.draft);
+    // of pages with their states, the last of a sequence is half empty on average
+    if (tw_keeps_states(s)) tokens = s->step->state_page_tokens / 2;
     return (tokens + s->block_tokens - 1) / s->block_tokens;
 }
 
@@ -359,6 +370,7 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error
     if (spec.priorities == 0) spec.priorities = 1;
     if (spec.tenants == 0) spec.tenants = 1;
     if (spec.ranks == 0) spec.ranks = 1;
+    if (spec.step && tw_keeps_states(&spec)) spec.kv_blocks /= 1 + spec.step->state_page_times;
     if (!check(&spec, error)) return false;
     assert(spec.ranks == 1 || spec.step->choose_ranks);
     divide(&spec);

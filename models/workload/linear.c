@@ -8,6 +8,8 @@ const char *const tw_linear_kinds[] = {"delta", "mamba2", "kda", NULL};
 const char *const tw_state_types[] = {"auto", "bf16", "fp32", NULL};
 const char *const tw_scan_kernels[] = {"auto", "fla", "flashinfer", NULL};
 
+static const double mamba_chunk = 128.0;
+
 // ---- shapes --------------------------------------------------------------------------------------------------------
 
 TwLinearKind tw_linear_kind(const TwModelRow *m)
@@ -81,6 +83,17 @@ double tw_linear_paged_tokens(const TwModelRow *m, TwStateType type, double cach
     return page * ceil((double)m->linear_layers / attentions);
 }
 
+int32_t tw_linear_kept_tokens(const TwModelRow *m, TwStateType type, double cache_bytes, int tensor_parallel,
+                              int32_t *times)
+{
+    double attentions = (double)tw_model_attention_layers(m);
+    *times = 0;
+    if (m->linear_layers < 1 || tw_linear_kind(m) != TW_LINEAR_MAMBA2) return 0;
+    double token = tw_model_kv_elements(m, tensor_parallel) * cache_bytes / attentions;
+    *times = (int32_t)ceil((double)m->linear_layers / attentions);
+    return (int32_t)fmin(mamba_chunk * ceil(layer_bytes(m, type, tensor_parallel) / (mamba_chunk * token)), 1 << 24);
+}
+
 // ---- kernels -------------------------------------------------------------------------------------------------------
 
 // Of published kernels on Hopper and on Blackwell (docs/calibration.md); other chips by their bandwidth and peak.
@@ -103,7 +116,6 @@ static const Known known_kinds[][2] = {
 static const double conv_bytes_s[] = {2.3e12, 2.65e12};
 static const double hopper_flops = 989.5e12, blackwell_flops = 2250e12;
 static const double conv_start_s = 2.0e-6;
-static const double mamba_chunk = 128.0;
 
 static const Known *known_of(const TwAcceleratorRow *chip, const TwModelRow *m)
 {

@@ -45,6 +45,12 @@ double tw_linear_state_bytes(const struct TwModelRow *model, TwStateType type, i
 double tw_linear_paged_tokens(const struct TwModelRow *model, TwStateType type, double cache_bytes,
                               int tensor_parallel);
 
+// Tokens of a page where a prefix cache keeps the states behind each, in whole chunks of Mamba-2's scan, and how often
+// a page's KV they take: a page of the cache for each attention layer's share of these layers. 0: no kind of which
+// states are kept.
+int32_t tw_linear_kept_tokens(const struct TwModelRow *model, TwStateType type, double cache_bytes, int tensor_parallel,
+                              int32_t *times);
+
 // A kernel of one layer on one GPU: its least work, and the time it was published to take there, or carried over.
 typedef struct TwLinearCost {
     TwOpCost op;

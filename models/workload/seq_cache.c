@@ -253,6 +253,14 @@ void tw_seq_find(const TwEngine *e, TwReplica *r, TwAdmission *a)
     const TwPrefix prefix = tw_engine_prefix(e, r, NULL);
     TwRuns runs = tw_engine_runs(e, r, a->row);
     a->hit = tw_prefix_find(&prefix, &runs, -1, 0, most);
+    if (rare(tw_keeps_states(&e->spec))) {
+        // no further than behind the last page that is whole, where a state is
+        int32_t page = e->spec.step->state_page_tokens >> r->kv.shift, whole = a->hit.blocks / page * page;
+        if (whole < a->hit.blocks) {
+            runs = tw_engine_runs(e, r, a->row);
+            a->hit = tw_prefix_find(&prefix, &runs, -1, 0, whole);
+        }
+    }
     a->base = a->hit.blocks << r->kv.shift;
     a->need += a->hit.unheld - a->hit.blocks;
     if (rare(e->spec.tier_count > 0) && a->hit.blocks < most) find_below(e, r, a, most);

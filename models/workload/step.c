@@ -378,6 +378,8 @@ static bool set_state(TwStepModel *model, const TwStepSpec *spec, const TwCompos
         double paged = tw_linear_paged_tokens(m, c->state, cache_bytes, spec->tensor_parallel);
         if (!(paged < fmin(tokens, INT32_MAX))) return states_too_large(model, room, error);
         source->state_tokens = (int32_t)paged;
+        source->state_page_tokens =
+            tw_linear_kept_tokens(m, c->state, cache_bytes, spec->tensor_parallel, &source->state_page_times);
         return true;
     }
     double states = floor(room * state_ratio / (1.0 + state_ratio) / model->state_bytes);

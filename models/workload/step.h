@@ -92,9 +92,18 @@ typedef struct TwStepSource {
     int32_t state_tokens;
     double state_sent_tokens;
     int32_t state_sequences;
+    // States that a prefix cache keeps as well, as vLLM does of Mamba-2 (mamba_cache_mode = all): one behind each page
+    // of so many tokens, which costs as much again as the page's KV, so many times. 0: none are kept.
+    int32_t state_page_tokens, state_page_times;
 } TwStepSource;
 
-// False: finds nothing in a prefix cache, whose blocks hold no states.
+// Finds something in a prefix cache where one is asked for: its blocks hold no states but behind pages.
+static inline bool tw_step_may_cache(const TwStepSource *source)
+{
+    return !(source->state_sent_tokens > 0.0) || source->state_page_tokens > 0;
+}
+
+// False: engines have none unless asked.
 static inline bool tw_step_finds_cached(const TwStepSource *source) { return !(source->state_sent_tokens > 0.0); }
 
 // The level nearest to the clock that heat grants: a smooth throttle never grants all of full clock, and is no level of

@@ -102,6 +102,10 @@ static bool compile_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec,
         return false;
     }
     pool->apart = spec->hand_over.engine != NULL;
+    if (pool->apart && (tw_keeps_states(&pool->engine.spec) || tw_keeps_states(spec->hand_over.engine))) {
+        complain(errors, spec, "a prefix cache that keeps states where prompts are computed apart, expected it off");
+        return false;
+    }
     pool->re_role = pool->apart && spec->hand_over.re_role;
     pool->hand_over = spec->hand_over;
     if (pool->apart) {

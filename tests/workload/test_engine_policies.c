@@ -79,8 +79,8 @@ static void run_all(const TwEngine *e, TwReplica *r, const TwRequest *all, int c
 static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
 {
     int64_t iterations = 0, changes = 0, preemptions[7] = {0}, hits = 0, cancelled = 0, shed = 0, swapped = 0,
-            overshot = 0, tier = 0, outranked = 0, plain = 0, drawn = 0, waited = 0, good = 0, fronted = 0, booked = 0,
-            ahead = 0, batched = 0;
+            overshot = 0, tier = 0, outranked = 0, kept = 0, plain = 0, drawn = 0, waited = 0, good = 0, fronted = 0,
+            booked = 0, ahead = 0, batched = 0;
     static TwRequest all[MOST];
     static Times times[5];
     for (int round = 0; round < rounds; round++) {
@@ -144,6 +144,15 @@ static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
             spec.tier_count = 2;
             spec.tiers = below;
         }
+        // some with states that the cache keeps behind pages
+        if (spec.prefix_cache && !tiers && spec.speculate.draft == 0 && round % 3 == 1) {
+            source.state_sent_tokens = 100.0;
+            source.state_page_tokens = spec.block_tokens * (1 + round % 7), source.state_page_times = round % 4;
+            int64_t least =
+                (least_blocks + round % 7 + 1) * (1 + source.state_page_times) * (spec.ranks > 0 ? spec.ranks : 1);
+            if (spec.kv_blocks < least) spec.kv_blocks = least;
+            kept++;
+        }
         if (draw_int(&seed, 1, 5) == 1) spec.wait_max_s = 2.0 * draw_unit(&seed);
         // from hardly noticed to slower than the device
         if (round % 3 == 2)
@@ -187,7 +196,7 @@ static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
             TwEngine engine;
             spec.stride = way == 1 ? 1 : way == 2 ? draw_int(&seed, 2, 9) : way == 4 ? TW_JUMP_MOST : 0;
             TwReplica *r = new_replica(&engine, &spec);
-            CHECK(!bare || engine.plain == (spec.stride == 0));
+            CHECK(!bare || engine.plain == (spec.stride == 0 && !tw_keeps_states(&spec)));
             plain += engine.plain;
             booked += engine.booked;
             tw_engine_limit(&engine, r, 0, cap_w, 1.0, true, NULL);
@@ -242,7 +251,7 @@ static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
     CHECK(!ranks || (waited > rounds && booked > rounds / 10 && hits > 0 &&
                      preemptions[TW_VLLM_V1] + preemptions[TW_SGLANG] > 0));
     if (!covers) return;
-    CHECK(outranked > 2 && drawn > 2 && fronted > 2 && plain > 10 && ahead > 10 && batched > 10);
+    CHECK(outranked > 2 && kept > 5 && drawn > 2 && fronted > 2 && plain > 10 && ahead > 10 && batched > 10);
     CHECK(hits > 0 && cancelled > 0 && shed > 0 && swapped > 0 && overshot > 0 && tier > 0);
     CHECK(preemptions[TW_VLLM_V1] > 0 && preemptions[TW_TRTLLM_MAX_UTILIZATION] > 0 && preemptions[TW_SGLANG] > 0);
     CHECK(preemptions[TW_SARATHI] > 0 && preemptions[TW_PREFILL_FIRST] > 0);

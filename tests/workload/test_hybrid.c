@@ -222,6 +222,46 @@ static void drafts_keep_states(void)
     fixture_close(&f);
 }
 
+// States that a prefix cache keeps, behind pages of whole chunks of 128 tokens: of Nemotron-3-Nano 2,134,016 bytes over
+// 1,024 a token are 17 chunks, and a page has four others of states. Nothing of delta nets, nor in SGLang's pool.
+static void states_behind_pages(void)
+{
+    Fixture f;
+    CHECK(fixture_open(&f, "h200_sxm", "nemotron-3-nano-30b-a3b", "bf16", 1));
+    TwStepModel *model = fixture_model(&f);
+    CHECK(model->source.state_page_tokens == 2176 && model->source.state_page_times == 4);
+    CHECK(!tw_step_finds_cached(&model->source) && tw_step_may_cache(&model->source));
+    TwEngineSpec spec = {.step = &model->source,
+                         .max_tokens = 8192,
+                         .max_sequences = 256,
+                         .block_tokens = 16,
+                         .kv_blocks = model->kv_blocks_16,
+                         .queue_max = 100,
+                         .ttft_slo_s = 1.0,
+                         .tpot_slo_s = 0.1,
+                         .prefix_cache = true};
+    TwEngine *engine = calloc(1, sizeof *engine);
+    TwError error;
+    CHECK(tw_engine_build(engine, &spec, &error));
+    CHECK(engine->spec.kv_blocks == model->kv_blocks_16 / 5 && tw_engine_state_blocks(&spec) == 2176 / 2 / 16);
+    spec.block_tokens = 256;
+    CHECK(!tw_engine_build(engine, &spec, &error) && strstr(error.text, "pages of 2176 tokens") != NULL);
+    spec.block_tokens = 16, spec.speculate = (TwSpeculate){.draft = 1, .acceptance = {0.5}};
+    CHECK(!tw_engine_build(engine, &spec, &error) && strstr(error.text, "drafts") != NULL);
+    free(engine);
+    tw_step_destroy(model);
+    f.spec.static_memory = true;
+    model = fixture_model(&f);
+    CHECK(model->source.state_page_tokens == 0 && !tw_step_may_cache(&model->source));
+    tw_step_destroy(model);
+    fixture_close(&f);
+    CHECK(fixture_open(&f, "h200_sxm", "qwen3-next-80b-a3b", "bf16", 2));
+    model = fixture_model(&f);
+    CHECK(model->source.state_page_tokens == 0 && !tw_step_may_cache(&model->source));
+    tw_step_destroy(model);
+    fixture_close(&f);
+}
+
 static void refused(Fixture *f, const char *words)
 {
     TwStepModel *model = NULL;
@@ -269,6 +309,7 @@ int main(void)
     plain_experts_do_two_thirds();
     kernels_as_published();
     drafts_keep_states();
+    states_behind_pages();
     contradictions_are_told();
     return check_failures != 0;
 }
