@@ -170,7 +170,7 @@ static void room(const double *in, double *out)
 {
     TwRoomRow row = {.capacity_w = in[0], .supply_degc = in[1], .coil_degc = in[2], .fan_w = in[3]};
     row.fan_exponent = 0.8, row.economizer_approach_k = in[7], row.chilled_range_k = in[8];
-    row.chiller_eta_fraction = 0.55, row.chiller_cop_max = 15.0, row.chiller_lift_k = 10.0, row.condenser_k = 12.0,
+    row.chiller_eta_fraction = 0.53, row.chiller_cop_max = 15.0, row.chiller_lift_k = 10.0, row.condenser_k = 20.0,
     row.evaporator_k = 2.0;
     out[0] = in[0] / (in[1] - in[2]) * pow(in[9] / sea_level_pa * in[4], row.fan_exponent) * (in[5] - in[2]);
     out[1] = in[9] / sea_level_pa * in[3] * in[4] * in[4] * in[4];
@@ -185,6 +185,12 @@ static const char *const records[] = {"trane_cvhe_1442kw_vsd",
                                       "carrier_19xr_1410kw_vsd",
                                       "mcquay_pfh_4020kw_vanes",
                                       "york_yk_4396kw_vanes",
+                                      "trane_cgam70_233kw_air",
+                                      "york_ycal0066ee_233kw_air",
+                                      "mcquay_agz075d_257kw_air",
+                                      "carrier_30xa200_682kw_air",
+                                      "carrier_30rb390_1326kw_air",
+                                      "carrier_30xa500_1609kw_air",
                                       NULL};
 
 const TwComponent tw_components_plant[] = {

@@ -40,7 +40,7 @@ END
 tower="cooling.plant.part=tower_1459kw" kinds=0
 for set in "cooling.plant.kind=dry_cooler" "cooling.plant.kind=adiabatic_cooler" "$tower" \
     "$tower --set cooling.plant.kind=york_tower --set cooling.plant.staged=true" \
-    "cooling.plant.chiller_kw=2000 --set cooling.plant.margin_k=12" "cooling.plant.export_kw=400"; do
+    "cooling.plant.chiller_kw=2000 --set cooling.plant.margin_k=12 --set power.house.limit_kw=1000" "cooling.plant.export_kw=400"; do
     sanitized && [ $((kinds++ % 3)) != 0 ] && continue
     # shellcheck disable=SC2086
     expect 0 "the books close" "$TOKENWORKS" run story.cfg --set $set --out story.h5 --force -q

@@ -138,6 +138,42 @@ static void chillers_hold_inside_their_records(void)
     CHECK(!tw_chiller_named("trane"));
 }
 
+// The law of warm water against the catalogues of air-cooled machines, over all water and air that they state: its
+// level is the least that ASHRAE 90.1 allows (COP 2.96, IPLV 4.10 at AHRI 550/590's points), its slope with the lift
+// theirs.
+static void warm_water_goes_on_from_catalogues(void)
+{
+    const double share = 0.53, above_k = 22.0;
+    const char *const *name;
+    double squares = 0.0;
+    int points = 0, machines = 0;
+    tw_chiller_names(&name);
+    for (; *name; name++) {
+        const TwChillerCurves *c = tw_chiller_named(*name);
+        if (!strstr(*name, "_air")) continue;
+        double rated = tw_chiller_capacity_w(c, 6.67, 35.0) / tw_chiller_power_w(c, 6.67, 35.0, 1.0);
+        CHECK_WITHIN(rated, c->cop, 0.06);
+        double level = rated / tw_carnot_cop(share, 6.67, 35.0 + above_k, 10.0, 15.0);
+        for (int i = 0; i <= 4; i++)
+            for (int j = 0; j <= 6; j++, points++) {
+                double te = c->leaving_min_degc + i / 4.0 * (c->leaving_max_degc - c->leaving_min_degc);
+                double ta = c->entering_min_degc + j / 6.0 * (c->entering_max_degc - c->entering_min_degc);
+                double cop = tw_chiller_capacity_w(c, te, ta) / tw_chiller_power_w(c, te, ta, 1.0);
+                double off = log(level * tw_carnot_cop(share, te, ta + above_k, 10.0, 15.0) / cop);
+                squares += off * off;
+            }
+        machines++;
+    }
+    CHECK(machines == 6);
+    CHECK(sqrt(squares / points) < 0.08);
+
+    static const double weight[] = {0.01, 0.42, 0.45, 0.12}, air_degc[] = {35.0, 26.7, 18.3, 12.8};
+    double iplv = 0.0;
+    for (int k = 0; k < 4; k++) iplv += weight[k] * tw_carnot_cop(share, 6.67, air_degc[k] + above_k, 10.0, 15.0);
+    CHECK_WITHIN(tw_carnot_cop(share, 6.67, 35.0 + above_k, 10.0, 15.0), 2.96, 0.03);
+    CHECK_WITHIN(iplv, 4.10, 0.08);
+}
+
 int main(void)
 {
     a_tripped_pump_leaves_most_of_the_flow();
@@ -147,5 +183,6 @@ int main(void)
     unlike_pumps_share_one_header();
     exported_heat_balances();
     chillers_hold_inside_their_records();
+    warm_water_goes_on_from_catalogues();
     return check_failures != 0;
 }
