@@ -182,6 +182,13 @@ static bool event_word(const char *word, int place, char *text, size_t size)
     const char *equals = strchr(word, '=');
     size_t used = strlen(text), name = equals ? (size_t)(equals - word) : 0;
     if (!equals && place > 1) return false;
+    if (!equals && place > 0 && strchr(word, ',')) {
+        snprintf(text + used, size - used, "elements = [\"");
+        for (const char *c = word; *c && strlen(text) + 8 < size; c++)
+            snprintf(text + strlen(text), size - strlen(text), "%.*s", *c == ',' ? 4 : 1, *c == ',' ? "\", \"" : c);
+        snprintf(text + strlen(text), size - strlen(text), "\"]; ");
+        return true;
+    }
     if (!equals) {
         snprintf(text + used, size - used, "%s = \"%s\"; ", place == 0 ? "kind" : "element", word);
         return place > 0 || strchr(word, '"') == NULL;

@@ -396,6 +396,8 @@ static const TwField event_fields[] = {
     WORD(TwEventRow, kind, NULL, event_words, "what happens"),
     {"feed", "", TW_TEXT, 0, 0, "", AT(TwEventRow, element), "power element, CDU or rack it happens to", NULL},
     {"element", "", TW_TEXT, 0, 0, "", AT(TwEventRow, other), "the same as feed", NULL},
+    {"elements", "", TW_TEXTS, 0, 0, "[]", AT(TwEventRow, elements),
+     "several in place of feed, at one instant and as one event: each by its name, its group or its kind", NULL},
     WORD(TwEventRow, scenario, "", NULL, "happens only where run.scenario is this; empty: always"),
     REAL(TwEventRow, at_s, "s", 0, 1e9, NULL, "when"),
     REAL(TwEventRow, for_s, "s", 0, 1e9, "unknown", "how long; instead of until_s"),

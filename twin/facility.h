@@ -141,6 +141,7 @@ typedef struct TwPoolRow {
 
 typedef struct TwEventRow {
     const char *kind, *element, *other, *ramps;
+    TwTexts elements;        // several at one instant
     const char *scenario;    // happens only where run.scenario is this; "": always
     double at_s, until_s, for_s, limit_w, supply_degc;
     double voltage_fraction;

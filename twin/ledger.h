@@ -19,6 +19,7 @@ typedef struct TwMeters {
     int32_t events_done, windows;     // scripted events that have happened
     int32_t limited, price_began;     // only `allowed` disturbances happen; that of the price in force is one of them
     int64_t disturbances, allowed;    // so far: events, failures, maintenance, curtailments that began
+    int64_t event_entry;              // of the story: the last scripted event that began
     double utility_j, storage_j;      // from the feeds; into stores (negative: out)
     double holdup_j;                  // drawn in a window after a store ran empty inside it: supplied by no element
     double rack_j, extra_j;           // racks at the AC input, extra included; leakage less throttle alone

@@ -105,6 +105,22 @@ static void check_limits(const TwPlant *plant, TwErrors *errors)
                          "%s: limit %.7g kW is below the %.0f kW that its racks draw idle: capping cannot keep it",
                          name, plant->elements[i].limit_w * 1e-3, idle_w[i] * 1e-3);
     }
+    // nor can a load target; those above the limit are told where they are read
+    for (int i = 0; i < tw_node_entries(root, "events"); i++) {
+        char name[TW_NAME];
+        TwEventRow row;
+        const TwNode *node = tw_node_entry(root, "events", i, name);
+        tw_node_row(node, &row);
+        if (strcmp(row.kind, "load_target") != 0) continue;
+        if (row.scenario[0] && strcmp(row.scenario, plant->run.scenario) != 0) continue;
+        const char *of = row.element[0] ? row.element : row.other;
+        for (int k = 0; k < plant->element_count; k++)
+            if (strcmp(of, plant->element_names[k]) == 0 && row.limit_w < idle_w[k])
+                tw_node_warn(node, "limit_w", errors,
+                             "%s: a target of %.7g kW is below the %.0f kW that its racks draw idle: capping cannot "
+                             "keep it",
+                             of, row.limit_w * 1e-3, idle_w[k] * 1e-3);
+    }
 }
 
 static void check_warmup(const TwPlant *plant, TwErrors *errors)

@@ -117,6 +117,7 @@ typedef struct TwEventPlan {
     double value;      // W, degC, pu
     bool firm;         // of a load target: no best effort
     int pair;          // entry of the file: what begins and what ends it share it
+    bool more;         // another of an entry's `elements`: not the first
 } TwEventPlan;
 
 // What may break, who mends it, what is taken out as planned (twin/failures.h).

@@ -11,7 +11,7 @@ static void add_event(TwPlant *plant, TwEventKind kind, double at_s, double for_
 {
     int64_t for_ns = isfinite(for_s) ? llround(for_s * 1e9) : 0;
     plant->events[plant->event_count++] =
-        (TwEventPlan){kind, llround(at_s * 1e9), target, for_ns, value, false, plant->event_pairs - 1};
+        (TwEventPlan){kind, llround(at_s * 1e9), target, for_ns, value, false, plant->event_pairs - 1, false};
 }
 
 // A leaf, spine, core, rail or plane of the fabric goes out, and comes back where the event ends.
@@ -56,6 +56,76 @@ static bool place_ramps(const TwPlant *plant, const TwNode *node, int element, d
     return true;
 }
 
+// Whom an event happens to: what `feed` names, or all that `elements` do, each once. None: told.
+static int *find_targets(const TwPlant *plant, const TwNode *node, const TwEventWord *word, const TwEventRow *row,
+                         const char *name, int *count, TwErrors *errors)
+{
+    // the cooling plant is one: it needs no name
+    bool whole = word->on == TW_ON_COOLING || word->on == TW_ON_TRAFFIC, several = row->elements.count > 0;
+    int all;
+    const char *const *names, *what = tw_event_targets(plant, word->on, &names, &all);
+    int *targets = TW_TAKE(plant->arena, (several ? all : 0) + 1, int);
+    *count = 0;
+    if (whole && (name[0] || several)) {
+        tw_node_error(node,
+                      several           ? "elements"
+                      : row->element[0] ? "feed"
+                                        : "element",
+                      errors, "a %s happens to %s: leave out \"%s\"", row->kind,
+                      word->on == TW_ON_TRAFFIC ? "all traffic" : "the cooling plant",
+                      several ? row->elements.values[0] : name);
+        return targets;
+    }
+    if (several && (name[0] || word->kind == TW_EVENT_TARGET)) {
+        tw_node_error(node, "elements", errors,
+                      name[0] ? "feed and elements both say whom it happens to: give one of them"
+                              : "a load_target is asked of one element: name it with feed");
+        return targets;
+    }
+    for (int k = 0; k < row->elements.count; k++) {
+        const char *one = row->elements.values[k];
+        bool found = false;
+        for (int i = 0; i < all; i++) {
+            bool mine = strcmp(names[i], one) == 0 || tw_is_copy(names[i], one) ||
+                        (word->on == TW_ON_ELEMENT && strcmp(plant->elements[i].kind, one) == 0);
+            if (!mine) continue;
+            found = true;
+            for (int j = 0; j < *count; j++) mine = mine && targets[j] != i;
+            if (mine) targets[(*count)++] = i;
+        }
+        if (!found) {
+            tw_reference_error(node, "elements", errors, one, what ? what : "power element", names, all);
+            *count = 0;
+            return targets;
+        }
+    }
+    if (several) return targets;
+    targets[0] = whole ? 0 : tw_find_entry(names, all, name, 0, 1);
+    if (targets[0] < 0)
+        tw_reference_error(node, row->other[0] ? "element" : "feed", errors, name, what ? what : "power element", names,
+                           all);
+    else
+        *count = 1;
+    return targets;
+}
+
+// Its beginning and its end for one of those that it happens to.
+static void place_event(TwPlant *plant, const TwNode *node, const TwEventWord *word, const TwEventRow *row, int target,
+                        bool more, double until_s, double value, TwErrors *errors)
+{
+    add_event(plant, (TwEventKind)word->kind, row->at_s, until_s - row->at_s, target, value);
+    TwEventPlan *begin = &plant->events[plant->event_count - 1];
+    begin->firm = !row->best_effort;
+    begin->more = more;
+    for (int k = 0; k + 1 < plant->event_count; k++)
+        if (tw_events_contradict(&plant->events[k], begin))
+            tw_node_error(node, "at_s", errors, "contradicts another event at %g s on %s", row->at_s,
+                          word->on == TW_ON_ELEMENT ? plant->element_names[target] : row->element);
+    if (!word->spans || !isfinite(until_s)) return;
+    add_event(plant, (TwEventKind)word->end, until_s, until_s - row->at_s, target, value);
+    plant->events[plant->event_count - 1].more = more;
+}
+
 static void compile_event(TwPlant *plant, const TwNode *node, TwErrors *errors)
 {
     TwEventRow row;
@@ -70,21 +140,8 @@ static void compile_event(TwPlant *plant, const TwNode *node, TwErrors *errors)
         tw_node_error(node, "element", errors, "feed and element are two words for one setting: give one of them");
         return;
     }
-    // the cooling plant is one: it needs no name
-    bool whole = word->on == TW_ON_COOLING || word->on == TW_ON_TRAFFIC;
-    int count;
-    const char *const *names, *what = tw_event_targets(plant, word->on, &names, &count);
-    int target = whole ? 0 : tw_find_entry(names, count, name, 0, 1);
-    if (whole && name[0]) {
-        tw_node_error(node, row.element[0] ? "feed" : "element", errors, "a %s happens to %s: leave out \"%s\"",
-                      row.kind, word->on == TW_ON_TRAFFIC ? "all traffic" : "the cooling plant", name);
-        return;
-    }
-    if (target < 0) {
-        tw_reference_error(node, row.other[0] ? "element" : "feed", errors, name, what ? what : "power element", names,
-                           count);
-        return;
-    }
+    int count, *targets = find_targets(plant, node, word, &row, name, &count, errors);
+    if (count == 0) return;
     if (isfinite(row.for_s) && isfinite(row.until_s)) {
         tw_node_error(node, "for_s", errors, "for_s and until_s say the same: give one of them");
         return;
@@ -129,14 +186,25 @@ static void compile_event(TwPlant *plant, const TwNode *node, TwErrors *errors)
         tw_node_error(node, "for_s", errors, "a dip needs for_s: how long it lasts");
         return;
     }
-    if (word->kind == TW_EVENT_TARGET && !place_ramps(plant, node, target, &row.at_s, &until_s, &row, errors)) return;
-    add_event(plant, (TwEventKind)word->kind, row.at_s, until_s - row.at_s, target, value);
-    plant->events[plant->event_count - 1].firm = !row.best_effort;
-    for (int k = 0; k + 1 < plant->event_count; k++)
-        if (tw_events_contradict(&plant->events[k], &plant->events[plant->event_count - 1]))
-            tw_node_error(node, "at_s", errors, "contradicts another event at %g s on %s", row.at_s, name);
-    if (word->spans && isfinite(until_s))
-        add_event(plant, (TwEventKind)word->end, until_s, until_s - row.at_s, target, value);
+    if (word->kind == TW_EVENT_TARGET && !place_ramps(plant, node, targets[0], &row.at_s, &until_s, &row, errors))
+        return;
+    if (word->kind == TW_EVENT_TARGET && value >= plant->elements[targets[0]].limit_w)
+        tw_node_warn(node, need, errors, "%.7g kW is no less than the %.7g kW that %s is held to anyhow: does nothing",
+                     value * 1e-3, plant->elements[targets[0]].limit_w * 1e-3, name);
+    for (int i = 0; i < count; i++) place_event(plant, node, word, &row, targets[i], i > 0, until_s, value, errors);
+}
+
+// At most so many beginnings.
+static int all_targets(const TwPlant *plant, const TwNode *root, int events)
+{
+    int all = 0;
+    for (int i = 0; i < events; i++) {
+        char name[TW_NAME];
+        TwEventRow row;
+        tw_node_row(tw_node_entry(root, "events", i, name), &row);
+        all += row.elements.count ? plant->element_count + plant->cdu_count + plant->rack_count : 1;
+    }
+    return all;
 }
 
 void tw_compile_events(TwPlant *plant, TwErrors *errors)
@@ -144,7 +212,7 @@ void tw_compile_events(TwPlant *plant, TwErrors *errors)
     const TwNode *root = tw_config_root(plant->config);
     int n = tw_node_entries(root, "events"), known = 1;
     const char *scenarios[65] = {"normal"};
-    plant->events = TW_TAKE(plant->arena, 2 * n + 1, TwEventPlan);
+    plant->events = TW_TAKE(plant->arena, 2 * (size_t)all_targets(plant, root, n) + 1, TwEventPlan);
     for (int i = 0; i < n; i++) {
         char name[TW_NAME];
         const TwNode *node = tw_node_entry(root, "events", i, name);

@@ -34,6 +34,9 @@ static int scripted(const TwPlant *plant, FILE *f)
         word(f, "kind", row.kind);
         word(f, "feed", row.element);
         word(f, "element", row.other);
+        for (int k = 0; k < row.elements.count; k++)
+            fprintf(f, "%s\"%s\"%s", k ? ", " : " elements = [", row.elements.values[k],
+                    k + 1 < row.elements.count ? "" : "];");
         word(f, "scenario", row.scenario);
         word(f, "ramps", row.ramps);
         number(f, "at_s", row.at_s);

@@ -216,10 +216,13 @@ void tw_state_happen(TwState *state, const TwEvent *event)
     TwEventKind kind = scripted ? plan->kind : (TwEventKind)event->kind;
     uint8_t *begun = scripted ? (uint8_t *)tw_at(state->block, state->plant->slot.begun) + plan->pair : NULL;
     int64_t number = 0;
+    bool more = scripted && plan->more;
     if (begins(kind)) {
-        number = tw_state_disturb(state);
+        // several of one entry are one disturbance with one cause
+        number = !more ? tw_state_disturb(state) : *begun ? m->disturbances : 0;
         if (number == 0) return;
         if (scripted) *begun = 1;
+        if (!more) m->event_entry = tw_story_count(state->plant, state->block);
     }
     // what was passed over does not end; what stands alone in the file does
     bool alone = scripted && plan->for_ns == 0;
@@ -227,7 +230,8 @@ void tw_state_happen(TwState *state, const TwEvent *event)
     tw_story_number(state->plant, state->block, number);
     if (scripted) {
         if (kind == TW_EVENT_TARGET) tw_flex_firm(state->plant, state->block, plan->target, plan->firm);
-        apply(state, kind, plan->target, plan->value, (double)plan->for_ns * 1e-9, -1);
+        apply(state, kind, plan->target, plan->value, (double)plan->for_ns * 1e-9,
+              more && begins(kind) ? (int)m->event_entry : -1);
         m->events_done++;
     } else {
         apply(state, kind, event->index, event->value, NAN, -1);

@@ -175,6 +175,24 @@ expect 3 "a flow takes all replicas for alike" "$TOKENWORKS" run hopper_hall --s
 expect 2 "is no part of WHAT" "$TOKENWORKS" run dps_8rack --event "lose pdu1 at=soon" -q
 expect 3 "did you mean \"pdu1\"" "$TOKENWORKS" run dps_8rack --event "lose pdu9 at=3s" -q
 
+# several at one instant are one event: what both cost is one cause, and the run without it is that without both
+expect 0 "" "$TOKENWORKS" run dps_8rack --for 4min --event "lose pdu1,pdu2 at=1min for=1min" --undisturbed --json --out both.h5 -q
+python3 -c '
+import json, sys
+run = json.load(open("out.txt"))
+assert len(run["causes"]) == 1 and run["causes"][0]["tokens_lost_exact"] == run["undisturbed"]["tokens_lost"] > 0' ||
+    fail "two PDUs lost as one event are not one cause"
+# a group is all of it; a name twice is once
+expect 0 "" "$TOKENWORKS" run dps_8rack --for 2min --event "lose pdu,pdu1 at=1min" --out all.h5 -q
+[ "$(grep -c "2 racks without power" out.txt)" = 4 ] || fail "a group of four PDUs is not lost whole"
+expect 3 "no power element is named \"pd\"" "$TOKENWORKS" check dps_8rack --event "lose pdu1,pd at=3s"
+expect 3 "name it with feed" "$TOKENWORKS" check dps_8rack --event "load_target pdu1,pdu2 at=3s limit_kw=100"
+expect 3 "give one of them" "$TOKENWORKS" check dps_8rack --set 'events+={ kind = "lose"; feed = "pdu1"; elements = ["pdu2"]; at_s = 3.0; }'
+expect 3 "leave out" "$TOKENWORKS" check dps_8rack --set 'events+={ kind = "water_loss"; elements = ["pdu2"]; at_s = 3.0; }'
+# a target that cuts nothing, and one that capping cannot keep, are told
+expect 0 "is held to anyhow: does nothing" "$TOKENWORKS" check dps_8rack --event "load_target utility at=1h for=1h limit_kw=900"
+expect 0 "that its racks draw idle: capping cannot keep it" "$TOKENWORKS" check dps_8rack --event "load_target utility at=1h for=1h limit_kw=100"
+
 # settings without number, and options that are settings too
 # shellcheck disable=SC2046
 expect 0 "valid" "$TOKENWORKS" check hopper_hall $(printf -- '--set run.warmup_s=%d.0 ' $(seq 100)) --seed 3 --event "lose utility at=1min"
