@@ -165,9 +165,6 @@ static void compile_event(TwPlant *plant, const TwNode *node, TwErrors *errors)
         tw_node_error(node, need, errors, "limit_w = %g, expected more than 0 W", value);
         return;
     }
-    if (word->kind == TW_EVENT_TARGET && value >= plant->elements[target].limit_w)
-        tw_node_warn(node, need, errors, "%s may draw %.7g kW: a target of %.7g kW changes nothing", name,
-                     plant->elements[target].limit_w * 1e-3, value * 1e-3);
     TwError error;
     if (!tw_event_takes(word, value, &error)) {
         tw_node_error(node, word->setting, errors, "%s", error.text);
