@@ -249,6 +249,8 @@ expect 3 "slo.cfg:44:16: error: workload.pools.serving: ttft_slo_s = \"unknown\"
 expect 3 'racks.b1.gpu.limit_w = 700: rack "a1" of the same pool has another' "$TOKENWORKS" check dps_8rack --set racks.b.gpu.limit_w=700
 expect 3 'racks.c1.scaleup.overlap = 0.3: rack "a1" of the same pool has another' "$TOKENWORKS" check dps_8rack --set racks.c.scaleup.overlap=0.3
 expect 0 "" "$TOKENWORKS" check dps_8rack --set racks.gpu.limit_w=700 --set racks.b.gpu.slowdown_degc=80
+expect 0 "800 kW is no less than the 750 kW that utility is held to anyhow" "$TOKENWORKS" check "$facilities/dps_8rack.cfg" \
+    --event "load_target utility at=1h for=1h limit_kw=800"
 expect 0 "hall_4to3.cfg:30:3: warning: racks.a1 and 23 more: redundancy" "$TOKENWORKS" check "$facilities/hall_4to3.cfg"
 
 # a pool on racks of two kinds
