@@ -16,6 +16,7 @@ int tw_command_trace(const TwOptions *options);
 int tw_command_thermal(const TwOptions *options);
 int tw_command_step(const TwOptions *options);
 int tw_command_serve(const TwOptions *options);
+int tw_command_train(const TwOptions *options);
 int tw_command_calibration(const TwOptions *options);
 int tw_command_validate(const TwOptions *options);
 int tw_command_network(const TwOptions *options);

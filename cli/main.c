@@ -66,6 +66,11 @@ const TwCommandRow tw_commands[] = {
      "serving without a facility: throughput, latency, watts; the frontier (--sweep), layouts (--gpus)",
      "  tokenworks serve --chip h200_sxm --model llama-3.1-70b --precision fp8 --tp 2 --concurrency 64\n"
      "  tokenworks serve --chip gb300 --model deepseek-v3 --precision fp4 --dp 8 --ep 8 --sweep --screenshot f.svg\n"},
+    {"train", TW_TRAIN, tw_command_train, "train --chip NAME --model NAME --gpus N",
+     "a training step without a facility: time, memory, MFU, watts; layouts (--layouts)",
+     "  tokenworks train --chip gb200 --model llama-3.1-70b --precision mxfp8 --gpus 64 --tp 2 --pp 4 --vp 5 --batch "
+     "256\n"
+     "  tokenworks train --chip h100 --model llama-3.1-405b --precision fp8 --gpus 1024 --batch 1536 --layouts\n"},
     {"availability", TW_AVAILABILITY, tw_command_availability, "availability FACILITY.cfg",
      "years of failures and repairs: how much of the time it is powered, cooled and whole",
      "  tokenworks availability hall_2n --years 10 --replicates 2000\n"

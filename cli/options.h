@@ -23,12 +23,13 @@ typedef enum TwCommand {
     TW_NETWORK = 0x4000,
     TW_AVAILABILITY = 0x800,
     TW_CALIBRATION = 0x8000,
-    TW_ALL = 0xffff,
+    TW_TRAIN = 0x10000,
+    TW_ALL = 0x1ffff,
 } TwCommand;
 
 enum { TW_SETS = 256 };
 
-// Options of step and serve, places in TwOptions.serving.
+// Options of step, serve and train, places in TwOptions.serving.
 typedef enum TwServing {
     TW_ON_CHIP,
     TW_ON_CALIBRATION,
@@ -128,6 +129,18 @@ typedef enum TwServing {
     TW_ON_PATIENCE,
     TW_ON_TIMEOUT,
     TW_ON_LEAVE,
+    TW_ON_CP,
+    TW_ON_VP,
+    TW_ON_BATCH,
+    TW_ON_MICRO_BATCH,
+    TW_ON_SEQUENCE,
+    TW_ON_RECOMPUTE,
+    TW_ON_FSDP,
+    TW_ON_LORA,
+    TW_ON_GRADIENTS,
+    TW_ON_OVERLAP,
+    TW_ON_TOKENS,
+    TW_ON_LAYOUTS,
     TW_SERVINGS
 } TwServing;
 
@@ -160,7 +173,7 @@ typedef struct TwOptions {
     // drill
     bool each;
     const char *when;
-    // step and serve, as given; NULL: not given
+    // step, serve and train, as given; NULL: not given
     const char *serving[TW_SERVINGS];               // by TwServing
     const char *mw, *by, *load, *within, *every;    // site
     // network

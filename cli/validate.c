@@ -12,6 +12,7 @@
 #include "twin/validate_operations.h"
 #include "twin/validate_power.h"
 #include "twin/validate_throughput.h"
+#include "twin/validate_train.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -25,6 +26,7 @@ static const struct {
     {"thermal", tw_validate_thermal},
     {"traffic", tw_validate_traffic},
     {"training", tw_validate_training},
+    {"training_steps", tw_validate_training_steps},
     {"serving", tw_validate_serving},
     {"network", tw_validate_network},
     {"collectives", tw_validate_collectives},

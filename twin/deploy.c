@@ -311,7 +311,7 @@ double tw_fused_bytes(const double bytes[4], int ranks)
 
 // ---- a replica ------------------------------------------------------------------------------------------------------
 
-static bool make_network(TwDeploy *deploy, const char *folder, int domains, TwError *error)
+static bool make_network(TwDeploy *deploy, const char *folder, int domains, int gpus, TwError *error)
 {
     char path[600];
     TwNetworkSpec network = {.endpoints = 0};
@@ -320,6 +320,8 @@ static bool make_network(TwDeploy *deploy, const char *folder, int domains, TwEr
     if (folder && tw_csv_present(path)) network.comm_csv = tw_arena_text(arena, path);
     if (!tw_load_part(&tw_scaleup_kind, deploy->chip.scaleup, &network.scaleup, &deploy->scaleup_config, error))
         return false;
+    int across = (gpus + (int)deploy->chip.domain_gpus - 1) / (int)deploy->chip.domain_gpus;
+    if (domains < across) domains = across;
     if (domains > 1) {
         if (!tw_load_part(&tw_fabric_kind, deploy->chip.fabric, &network.fabric, &deploy->fabric_config, error))
             return false;
@@ -396,7 +398,7 @@ static bool make_step(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error
         return tw_fail(error, TW_IO, "calibration = \"%s\": %s", tables, tw_calibration_missing(tables, why));
     TwDomains spread;
     if (!tw_domains_of(&spec->layout, (int)deploy->chip.domain_gpus, &spread, error)) return false;
-    if (!make_network(deploy, found ? folder : NULL, spread.domains, error)) return false;
+    if (!make_network(deploy, found ? folder : NULL, spread.domains, spec->network_gpus, error)) return false;
     deploy->all_to_all =
         tw_all_to_all_of(spec->all_to_all, &spec->layout, spread.gpus, spec->deepep_beyond, spec->gathers);
     TwStepSpec step = {.chip = &deploy->chip,
@@ -446,8 +448,10 @@ static bool make_step(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error
                        .gate_s = spec->gate_s};
     tw_step_windows(&step, spec->context_tokens, spec->output_tokens, spec->longest_tokens, spec->one_pool);
     if (spec->unified_sinks) step.prompt = tw_prompt_with_sinks(spec->prompt, &deploy->model, &deploy->chip);
-    if (!tw_step_transfers(deploy->arena, deploy->network, found ? folder : NULL, (int)deploy->chip.domain_gpus,
-                           &spec->layout, &step, error) ||
+    // libraries of training exchange at the rate of the links, which the tables' kernels for serving do not reach
+    const char *exchanges = found && !spec->training ? folder : NULL;
+    if (!tw_step_transfers(deploy->arena, deploy->network, exchanges, (int)deploy->chip.domain_gpus, &spec->layout,
+                           &step, error) ||
         !tw_step_create(&deploy->step, &step, error))
         return false;
     if (spec->kv_share > 0.0)

@@ -53,6 +53,7 @@ typedef struct TwDeploySpec {
     double idle_sequence_s, idle_most_s;    // as in TwStepSpec
     TwKernelEngine engine, dense;           // whose kernels: of experts, of products and attention
     bool training;                          // as in TwStepSpec
+    int network_gpus;                       // that the network joins at least; 0: the replica's
     TwSampler sampler;
     TwAllToAll all_to_all;
     bool deepep_beyond;     // auto is deepep where a replica reaches beyond an NVLink domain

@@ -1,7 +1,7 @@
 #include "twin/jobs.h"
 
 #include "twin/story.h"
-#include "twin/train_kernels.h"
+#include "twin/train.h"
 #include "twin/transit.h"
 
 #include <math.h>
@@ -32,7 +32,7 @@ typedef struct SchedulerRow {
 
 #define AT(field) offsetof(JobRow, field)
 static const char *const kind_words[] = {"pretraining", "sft", "lora", "rl", "evaluation", "data", "mix", NULL};
-static const char *const precision_words[] = {"bf16", "fp8", NULL};
+static const char *const precision_words[] = {"bf16", "fp8", "mxfp8", "fp8_block", "fp4", NULL};
 static const TwField job_fields[] = {
     {"kind", "", TW_TEXT, 0, 0, "pretraining", AT(kind),
      "pretraining, sft, lora: steps; rl: rollouts and steps; evaluation, data: so long; mix: a cluster's population",
@@ -125,6 +125,7 @@ static TwTrainLayout layout_of(const JobRow *row)
                            .pp = (int)row->pp,
                            .cp = (int)row->cp,
                            .vp = (int)row->vp,
+                           .ep = (int)row->ep,
                            .micro_batch = (int)row->micro_batch,
                            .global_batch = (double)row->global_batch,
                            .sequence_tokens = (double)row->sequence_tokens,
@@ -195,18 +196,30 @@ static bool kernel_step(const TwPlant *plant, int rack, const JobRow *row, const
         return false;
     }
     const TwTrainLayout layout = layout_of(row);
-    TwTrainStep step;
-    TwTrainKernels parts;
+    const TwTrainSetup setup = {.chip = chip,
+                                .model = model->name,
+                                .precision = row->precision,
+                                .layout = layout,
+                                .recompute = -1,
+                                .gradient_bytes = 2.0};
+    TwTrained trained;
     TwError why = {0};
-    if (!tw_train_kernels(&step, &parts, chip, model->name, row->precision, model, &layout, &why)) {
+    if (!tw_train(&trained, &setup, &why)) {
         tw_node_error(node, "step", errors, "%s", why.text);
         return false;
     }
+    if (!trained.fits)
+        tw_node_warn(node, "step", errors, "a GPU would need %.0f GB of its %.0f, even with all layers computed again",
+                     1e-9 * trained.memory.sum, 1e-9 * trained.memory.had);
+    // gradients and weights cross the network of the facility
+    double own_s = trained.step_s - trained.exchange_s;
+    const TwTrainStep step = {
+        .replicas = trained.replicas, .micro_batches = trained.micro_batches, .compute_s = trained.compute_s};
     if (!set_traffic(plant->racks[rack].network, row, node, model, &(TwTrainKey){0}, &layout, &step, spec, errors))
         return false;
     spec->basis = "tables of kernels";
-    spec->step_s = step.step_s + fmax(spec->comm_s - spec->hidden_s, 0.0);
-    spec->clock_share = step.compute_s * (1.0 + step.bubble_fraction) / spec->step_s;
+    spec->step_s = own_s + fmax(spec->comm_s - spec->hidden_s, 0.0);
+    spec->clock_share = (trained.compute_s + trained.bubble_s) / spec->step_s;
     spec->tokens_per_step = layout.global_batch * layout.sequence_tokens;
     return true;
 }

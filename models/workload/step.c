@@ -413,7 +413,7 @@ static bool set_memory(TwStepModel *model, const TwStepTables *t, const TwStepSp
         tw_model_kv_bytes(spec->model, tp, c->cache == TW_FP8) * windowed_share(spec) * c->stage_excess / c->stages;
     model->kv_blocks_16 =
         tw_kv_blocks(had, spec->memory_fraction, model->weight_bytes, activation, other, model->kv_bytes_per_token, 16);
-    if (model->kv_blocks_16 < 1)
+    if (model->kv_blocks_16 < 1 && !spec->training)
         return tw_fail(error, TW_BAD_INPUT,
                        "the weights do not fit: %.4g GB of weights, %.4g GB of activations and engine a GPU, %.4g GB "
                        "had (%g of %.4g GB); raise tensor_parallel or choose a smaller precision",
@@ -463,7 +463,6 @@ static void compose(TwStepTables *t, const TwStepSpec *spec)
                      .dense = spec->dense,
                      .attention = spec->training ? TW_ENGINE_VLLM : spec->dense,
                      .sglang = spec->static_memory,
-                     .quantises = spec->training,
                      .sampler = spec->sampler,
                      .mixed = tw_mixed_kernel(spec->chip, spec->mixed),
                      .chip = &t->chip,
@@ -480,6 +479,7 @@ static void compose(TwStepTables *t, const TwStepSpec *spec)
                      .ep = tw_at_least_one(spec->expert_parallel),
                      .alike = spec->routing.alike,
                      .all_to_all = spec->all_to_all,
+                     .training = spec->training,
                      .domains = tw_at_least_one(spec->domains),
                      .host_experts = spec->host_experts,
                      .fused_bytes = spec->fused_bytes,

@@ -231,7 +231,7 @@ typedef struct TwStepSpec {
     double gate_s;            // choosing a layer's experts, where many kernels do it; 0: one kernel
     TwKernelEngine engine;    // whose kernels the experts run on
     TwKernelEngine dense;     // and all else: TensorRT-LLM's, or vLLM's (SGLang's are like them)
-    bool training;            // FlashAttention; scales of activations are found on the way, so quantised apart
+    bool training;            // FlashAttention; weights and cache need not fit
     TwSampler sampler;
     TwMixedKernel mixed;      // of mxfp4 experts, on a chip without fp4 units
     TwPromptKernel prompt;    // of the attention of prompts; auto: flash

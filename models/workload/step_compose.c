@@ -59,7 +59,7 @@ bool tw_compose_numbers(TwCompose *c, const TwStepSpec *spec, TwError *error)
     bool mla = tw_model_is_mla(c->model);
 
     // released fp8 weights of latent-attention models are block-scaled
-    if (mla && number == TW_FP8) number = TW_FP8_BLOCK;
+    if (mla && number == TW_FP8 && !spec->training) number = TW_FP8_BLOCK;
     c->expert = number;
     c->linear = number == TW_MXFP4 ? TW_BF16 : number;
     c->head = TW_BF16;
@@ -166,7 +166,7 @@ static bool apart(const TwCompose *c, unsigned behind, double tokens)
 static double left_bytes(const TwCompose *c, unsigned behind, TwNumber number, double tokens)
 {
     double wide = tw_number_bytes(TW_BF16);
-    if (!quantised(number) || c->quantises || apart(c, behind, tokens)) return wide;
+    if (!quantised(number) || apart(c, behind, tokens)) return wide;
     return (1.0 - c->bf16_share) * tw_number_bytes(number) + c->bf16_share * wide;
 }
 
@@ -202,10 +202,10 @@ static void product(const Out *out, const char *name, double times, TwNumber num
     TwKernelCost cost = tw_kernel_query(c->kernels, &shape);
     // what the rows hold beside the product is fused into the kernel before, but where the engine runs it by itself; a
     // quarter of the measured time stays whatever it was
-    double elements = c->quantises ? 1.0 : m * k;
+    double elements = m * k;
     double held = tw_kernel_quantise_s(c->kernels, shape.engine, number, elements), kept = 0.0;
-    if (number == TW_FP8_BLOCK && !c->quantises) held = 0.0;    // engines run that kernel
-    if (quantised(number) && !c->quantises && tw_compose_quantised_apart(c, name, out->tokens))
+    if (number == TW_FP8_BLOCK) held = 0.0;    // engines run that kernel
+    if (quantised(number) && tw_compose_quantised_apart(c, name, out->tokens))
         kept = tw_kernel_quantise_pass_s(c->kernels, number, elements);
     tw_kernel_stretch(&cost, (cost.t_s - fmin(held - kept, 0.75 * cost.t_s)) / cost.t_s);
     if (out->unaligned && m > 16.0) tw_kernel_stretch(&cost, tw_kernel_unaligned(c->kernels, number, m));
@@ -471,7 +471,7 @@ int tw_compose_exchange(const TwCompose *c, double n, TwMove *move)
     double gpus = c->tp * c->ranks, hidden = (double)tw_model_expert_hidden(c->model);
     double layers = layers_of(c, c->model->moe_layers);
     if (c->ranks < 2.0 || c->model->moe_layers < 1) return 0;
-    double e = tw_number_mixed(c->expert) ? 2.0 : tw_number_bytes(c->expert);
+    double e = c->training || tw_number_mixed(c->expert) ? 2.0 : tw_number_bytes(c->expert);
     // GPUs that the experts of a token lie on, its own aside
     double others = c->ep > 1.0 ? c->ep * -expm1((double)c->model->top_k * log1p(-1.0 / c->ep)) * (c->ep - 1.0) / c->ep
                                 : gpus - 1.0;

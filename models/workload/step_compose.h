@@ -20,7 +20,6 @@ typedef struct TwCompose {
     const TwModelRow *model;
     TwKernelEngine engine, dense, attention;    // whose kernels: of experts, of products, of attention
     bool sglang;                                // whose kernels sparse attention has
-    bool quantises;                             // activations apart: the tables' rows as they are, but for a launch
     TwSampler sampler;
     TwMixedKernel mixed;    // TW_MIXED_AUTO: none
     TwPromptKernel prompt;
@@ -36,6 +35,7 @@ typedef struct TwCompose {
     double moe_imbalance;
     double hottest, copies;    // tokens of the busiest GPU's experts over the mean; experts held over experts
     TwAllToAll all_to_all;
+    bool training;          // tokens go to their experts in bf16
     double domains;         // that a stage lies over
     double host_experts;    // of the experts' weights, in the host's memory
     bool alike;             // all tokens of a step choose the same experts

@@ -37,7 +37,7 @@ typedef struct TwTrainKey {
 } TwTrainKey;
 
 typedef struct TwTrainLayout {
-    int gpus, tp, pp, cp, vp, micro_batch;
+    int gpus, tp, pp, cp, vp, ep, micro_batch;
     double global_batch;    // sequences a step
     double sequence_tokens;
     bool frozen;    // LoRA
