@@ -13,6 +13,9 @@ static bool divides(int64_t whole, int tp) { return whole % tp == 0; }
 static bool check_linear(const TwModelRow *m, TwError *error)
 {
     if (m->linear_layers < 1) return true;
+    if (m->linear_layers > m->layers)
+        return tw_fail(error, TW_BAD_INPUT, "linear_layers of the model = %lld, expected at most its %lld layers",
+                       (long long)m->linear_layers, (long long)m->layers);
     long long both = m->linear_layers + m->full_layers, expected = tw_model_mixers(m);
     if (both != expected || m->full_layers < 1 || m->window_tokens > 0)
         return tw_fail(error, TW_BAD_INPUT,
@@ -499,6 +502,11 @@ static void compose(TwStepTables *t, const TwStepSpec *spec)
         c->moe_imbalance = spec->moe_imbalance > 0.0 ? spec->moe_imbalance : 1.0;
 }
 
+static const char *kept_text(TwArena *arena, const char *text, const char *none)
+{
+    return text ? tw_arena_text(arena, text) : none;
+}
+
 bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
 {
     *model = NULL;
@@ -511,7 +519,9 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
     t->chip = *spec->chip;
     // the rows' other texts may end with their configuration
     t->model.attention = tw_arena_text(arena, spec->model->attention);
-    t->model.state_type = spec->model->state_type ? tw_arena_text(arena, spec->model->state_type) : "bf16";
+    t->model.state_type = kept_text(arena, spec->model->state_type, "bf16");
+    t->model.linear_kind = kept_text(arena, spec->model->linear_kind, tw_linear_kinds[TW_LINEAR_DELTA]);
+    t->model.layer_form = kept_text(arena, spec->model->layer_form, "pair");
     int tp = spec->tensor_parallel, ranks = tw_at_least_one(spec->attention_ranks);
     int stages = tw_at_least_one(spec->pipeline_parallel);
     t->gpus = made->gpus = tp * ranks * stages;

@@ -262,6 +262,25 @@ static void states_behind_pages(void)
     fixture_close(&f);
 }
 
+// A step model outlives the row it was made of, words and all: the same parts when these have changed.
+static void words_of_the_model_are_kept(void)
+{
+    Fixture f;
+    CHECK(fixture_open(&f, "h200_sxm", "nemotron-3-nano-30b-a3b", "bf16", 1));
+    char form[] = "single", kind[] = "mamba2";
+    f.model.layer_form = form, f.model.linear_kind = kind;
+    TwStepModel *model = fixture_model(&f);
+    const TwBatch batch = prefill_batch(4, 1024, 0);
+    double scan_s = part_s(model, batch, "linear scan"), attention_s = part_s(model, batch, "prefill attention");
+    double draft = tw_step_draft_fraction(model, (int)f.model.layers, 1);
+    memcpy(form, "pair", 5), memcpy(kind, "delta", 6);
+    CHECK(scan_s > 0.0 && part_s(model, batch, "linear scan") == scan_s);
+    CHECK(attention_s > 0.0 && part_s(model, batch, "prefill attention") == attention_s);
+    CHECK(tw_step_draft_fraction(model, (int)f.model.layers, 1) == draft);
+    tw_step_destroy(model);
+    fixture_close(&f);
+}
+
 static void refused(Fixture *f, const char *words)
 {
     TwStepModel *model = NULL;
@@ -295,6 +314,10 @@ static void contradictions_are_told(void)
     f.model = latent, f.model.index_tokens = 2048;
     refused(&f, "index_tokens");
     fixture_close(&f);
+    CHECK(fixture_open(&f, "h200_sxm", "falcon-h1-34b", "bf16", 2));
+    f.model.linear_layers = 73;
+    refused(&f, "linear_layers of the model = 73, expected at most its 72 layers");
+    fixture_close(&f);
     CHECK(fixture_open(&f, "h200_sxm", "phi-4", "bf16", 2));
     f.model.layer_form = "single";
     refused(&f, "layer_form");
@@ -310,6 +333,7 @@ int main(void)
     kernels_as_published();
     drafts_keep_states();
     states_behind_pages();
+    words_of_the_model_are_kept();
     contradictions_are_told();
     return check_failures != 0;
 }
