@@ -371,6 +371,11 @@ static void head(const TwRelease *release, const TwDeploySpec *spec, const TwDep
     if (d->step->source.state_sequences > 0)
         printf("states of linear attention %.1f MB a sequence and GPU, room for %d sequences an attention rank\n",
                1e-6 * d->step->state_bytes, d->step->source.state_sequences);
+    else if (s->engine && s->engine->prefix_cache && d->step->source.state_page_tokens > 0)
+        printf("states of linear attention %.1f MB a sequence and GPU, kept behind each %d tokens: they take %d of %d "
+               "parts of the cache\n",
+               1e-6 * d->step->state_bytes, d->step->source.state_page_tokens, d->step->source.state_page_times,
+               1 + d->step->source.state_page_times);
     else if (d->step->state_bytes > 0.0)
         printf("states of linear attention %.1f MB a sequence and GPU: as much as %d tokens of the cache\n",
                1e-6 * d->step->state_bytes, d->step->source.state_tokens);

@@ -474,7 +474,8 @@ static bool find_room(const TwDeploy *deploy, const TwServeSpec *spec, int64_t *
     *sequences = (int64_t)spec->max_sequences * deploy->step->attention_ranks;
     if (spec->admission == TW_ADMIT_WHOLE && one_list && spec->prefills == 0) {
         double state_blocks = (double)tw_engine_state_blocks(&engine);
-        int64_t fit = (int64_t)((double)*blocks / (ceil(whole / 16.0) + state_blocks));
+        double room = (double)tw_engine_token_blocks(&engine, *blocks);
+        int64_t fit = (int64_t)(room / (ceil(whole / 16.0) + state_blocks));
         if (fit < *sequences) *sequences = fit;
     }
     if (states > 0 && *sequences > states) *sequences = states;

@@ -389,6 +389,8 @@ static inline bool tw_keeps_states(const TwEngineSpec *spec)
     return spec->prefix_cache && spec->step->state_page_tokens > 0;
 }
 int64_t tw_engine_state_blocks(const TwEngineSpec *spec);
+// Of so many blocks those that hold tokens, where the others hold states.
+int64_t tw_engine_token_blocks(const TwEngineSpec *spec, int64_t blocks);
 
 // False: a setting is out of range. The step source must outlive the engine.
 bool tw_engine_build(TwEngine *engine, const TwEngineSpec *spec, TwError *error);

@@ -364,21 +364,48 @@ int64_t tw_engine_state_blocks(const TwEngineSpec *s)
     return (tokens + s->block_tokens - 1) / s->block_tokens;
 }
 
+int64_t tw_engine_token_blocks(const TwEngineSpec *s, int64_t blocks)
+{
+    return tw_keeps_states(s) ? blocks / (1 + s->step->state_page_times) : blocks;
+}
+
+// Memory of the device and of the host holds states beside the blocks of tokens.
+static void leave_states(TwEngineSpec *s)
+{
+    if (!tw_keeps_states(s)) return;
+    s->kv_blocks = tw_engine_token_blocks(s, s->kv_blocks);
+    s->watermark_blocks = tw_engine_token_blocks(s, s->watermark_blocks);
+    s->swap_blocks = tw_engine_token_blocks(s, s->swap_blocks);
+    s->swap_block_s *= 1.0 + s->step->state_page_times;
+}
+
+// Of a rank, beside the blocks given for all.
+static bool check_states(const TwEngineSpec *s, int64_t given, TwError *error)
+{
+    int64_t states = tw_engine_state_blocks(s), least = states * s->ranks;
+    if (states <= s->kv_blocks) return true;
+    if (tw_keeps_states(s)) least *= 1 + s->step->state_page_times;
+    if (s->speculate.draft > 0)
+        return tw_fail(error, TW_BAD_INPUT,
+                       "draft_tokens = %d: states of a sequence and its drafts take %lld blocks of a rank, expected at "
+                       "least %lld kv_blocks, not %lld",
+                       s->speculate.draft, (long long)states, (long long)least, (long long)given);
+    return tw_fail(error, TW_BAD_INPUT, "kv_blocks = %lld: states of a sequence take their part, expected %lld or more",
+                   (long long)given, (long long)least);
+}
+
 bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error)
 {
     TwEngineSpec spec = *given;
     if (spec.priorities == 0) spec.priorities = 1;
     if (spec.tenants == 0) spec.tenants = 1;
     if (spec.ranks == 0) spec.ranks = 1;
-    if (spec.step && tw_keeps_states(&spec)) spec.kv_blocks /= 1 + spec.step->state_page_times;
     if (!check(&spec, error)) return false;
     assert(spec.ranks == 1 || spec.step->choose_ranks);
+    leave_states(&spec);
     divide(&spec);
-    if (tw_engine_state_blocks(&spec) > spec.kv_blocks)
-        return tw_fail(
-            error, TW_BAD_INPUT,
-            "draft_tokens = %d: states of a sequence take %lld blocks, expected at most the %lld of the cache",
-            spec.speculate.draft, (long long)tw_engine_state_blocks(&spec), (long long)spec.kv_blocks);
+    if (!check_states(&spec, given->kv_blocks, error)) return false;
+    if (spec.watermark_blocks >= spec.kv_blocks) spec.watermark_blocks = spec.kv_blocks - 1;
     const int most = tw_engine_state_sequences(&spec);
     if (most > 0 && spec.max_sequences > most) spec.max_sequences = most;
 

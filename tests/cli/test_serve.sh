@@ -175,6 +175,9 @@ for cached in "--shared-prefix 64" "--prompts 2" "--kv-tier 100,20"; do
     expect 2 "${cached%% *} does nothing with layers that keep a state" "$TOKENWORKS" serve --chip h200 --model qwen3-next-80b-a3b --precision fp8 --tp 2 $cached
 done
 expect 0 "75.0 % of the prompt tokens" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 16 --isl 1024 --osl 64 --shared-prefix 768 --policy sglang
+# states behind pages: who reserves whole answers does so in the part of the cache that is left to tokens
+expect 0 "they take 4 of 5 parts of the cache" "$TOKENWORKS" serve --chip h100 --model nemotron-3-nano-30b-a3b --engine trtllm --concurrency 80 --isl 30000 --osl 3000 --requests 80 --shared-prefix 10000
+grep -q " 0 preemptions" out.txt || fail "states behind pages are not reserved for"
 # prompts that are sent over and over are found, but for their last block; more of them than the cache holds are not
 expect 0 "" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 16 --isl 1024 --osl 64 --requests 320 --json
 cp out.txt own.json

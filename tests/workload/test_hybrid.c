@@ -244,6 +244,23 @@ static void states_behind_pages(void)
     TwError error;
     CHECK(tw_engine_build(engine, &spec, &error));
     CHECK(engine->spec.kv_blocks == model->kv_blocks_16 / 5 && tw_engine_state_blocks(&spec) == 2176 / 2 / 16);
+    // what is kept free of it, and what lies in the host's memory, have states beside tokens too
+    spec.watermark_blocks = model->kv_blocks_16 / 2, spec.swap_blocks = 1000, spec.swap_block_s = 1e-3;
+    CHECK(tw_engine_build(engine, &spec, &error));
+    CHECK(engine->spec.watermark_blocks == spec.watermark_blocks / 5 && engine->spec.swap_blocks == 200);
+    CHECK_NEAR(engine->spec.swap_block_s, 5e-3, 1e-12);
+    spec.watermark_blocks = spec.swap_blocks = 0;
+    // a cache with room for the states of no sequence: 68 blocks, four times as many of states beside them
+    spec.kv_blocks = 339;
+    CHECK(!tw_engine_build(engine, &spec, &error) && strstr(error.text, "kv_blocks = 339") != NULL);
+    CHECK(strstr(error.text, "expected 340 or more") != NULL);
+    spec.kv_blocks = 340;
+    CHECK(tw_engine_build(engine, &spec, &error));
+    spec.kv_blocks = 3;
+    CHECK(!tw_engine_build(engine, &spec, &error) && strstr(error.text, "kv_blocks = 3:") != NULL);
+    spec.prefix_cache = false;
+    CHECK(!tw_engine_build(engine, &spec, &error) && strstr(error.text, "kv_blocks = 3:") != NULL);
+    spec.kv_blocks = model->kv_blocks_16, spec.prefix_cache = true;
     spec.block_tokens = 256;
     CHECK(!tw_engine_build(engine, &spec, &error) && strstr(error.text, "pages of 2176 tokens") != NULL);
     spec.block_tokens = 16, spec.speculate = (TwSpeculate){.draft = 1, .acceptance = {0.5}};
