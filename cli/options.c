@@ -222,8 +222,10 @@ static bool add_event(TwOptions *o, const char *arg)
                          word);
     if (place == 0 || strlen(text) + 2 >= sizeof text)
         return usage("--event %s: nothing is said, or too much%s", arg, "");
-    strcat(text, "}");
-    return add_set(o, "events+", text);
+    // errors name the option, not what it is made into
+    char entry[sizeof text + sizeof words + 20];
+    snprintf(entry, sizeof entry, "%s} # --event \"%s\"", text, arg);
+    return add_set(o, "events+", entry);
 }
 
 static bool read_years(TwOptions *o, const char *arg)

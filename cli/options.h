@@ -181,7 +181,7 @@ typedef struct TwOptions {
     int lose_count;
     const char *power_factor;
     bool contingency;
-    char text[64][256];    // room for settings made from options
+    char text[64][512];    // room for settings made from options
     int text_count;
     const char *given[128], *given_value[128];    // names of the options, each once, and what they were given
     int given_count;

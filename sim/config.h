@@ -78,10 +78,11 @@ typedef struct TwConfig TwConfig;    // a resolved file
 typedef struct TwNode TwNode;        // a group in it
 
 typedef struct TwConfigInput {
-    const TwKind *root;         // what the file is
-    const char *path;           // the file
-    const char *parts;          // folder of the parts, or NULL
-    const char *const *sets;    // "path=value" from the command line, in order
+    const TwKind *root;    // what the file is
+    const char *path;      // the file
+    const char *parts;     // folder of the parts, or NULL
+    // "path=value" from the command line, in order; "list+={ ... } # --OPTION ..." is told as that option
+    const char *const *sets;
     int set_count;
 } TwConfigInput;
 

@@ -6,19 +6,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+// An entry that another option was made into names that option behind it, as a comment: "events+={ ... } # --event
+// ...". NULL: it is as it was written.
+static const char *option_of(const char *text)
+{
+    const char *comment = strstr(text, "} # --");
+    return comment ? comment + 4 : NULL;
+}
+
 void tw_sets_take(TwConfig *config, const char *const *texts, int count)
 {
     config->sets = tw_pool_take(&config->pool, (size_t)count, sizeof *config->sets);
     for (int i = 0; i < count; i++) {
         TwOrigin *origin = tw_pool_take(&config->pool, 1, sizeof *origin);
-        *origin = (TwOrigin){.file = tw_pool_print(&config->pool, "--set %s", texts[i]), .command_line = true};
-        const char *equals = strchr(texts[i], '=');
+        const char *equals = strchr(texts[i], '='), *option = equals ? option_of(equals) : NULL;
+        *origin = (TwOrigin){.file = option ? tw_pool_print(&config->pool, "%s", option)
+                                            : tw_pool_print(&config->pool, "--set %s", texts[i]),
+                             .command_line = true};
         if (!equals || equals == texts[i] || !equals[1]) {
             tw_place_error(config->errors, (TwPlace){.origin = origin}, "write --set PATH=VALUE");
             continue;
         }
-        size_t path = (size_t)(equals - texts[i]), value = strlen(equals + 1);
         const char *from = equals + 1;
+        size_t path = (size_t)(equals - texts[i]), value = option ? (size_t)(option - 3 - from) : strlen(from);
         // blanks around the sign come from quoting it in a shell
         while (path && isspace((unsigned char)texts[i][path - 1])) path--;
         while (value && isspace((unsigned char)*from)) from++, value--;

@@ -174,6 +174,9 @@ expect 3 "expected 1 to 100 times" "$TOKENWORKS" run hopper_hall --event "slow r
 expect 3 "a flow takes all replicas for alike" "$TOKENWORKS" run hopper_hall --set run.fidelity=fluid --event "slow rack1 at=1min value=2" -q
 expect 2 "is no part of WHAT" "$TOKENWORKS" run dps_8rack --event "lose pdu1 at=soon" -q
 expect 3 "did you mean \"pdu1\"" "$TOKENWORKS" run dps_8rack --event "lose pdu9 at=3s" -q
+# an error names the option as it was given, not the setting that it is made into
+expect 3 '--event "lose pdu9 at=3s": error: events.1.element = "pdu9": no power element' "$TOKENWORKS" check dps_8rack --event "lose pdu9 at=3s"
+grep -q "events+" out.txt && fail "an event of the command line is told as a setting"
 
 # several at one instant are one event: what both cost is one cause, and the run without it is that without both
 expect 0 "" "$TOKENWORKS" run dps_8rack --for 4min --event "lose pdu1,pdu2 at=1min for=1min" --undisturbed --json --out both.h5 -q

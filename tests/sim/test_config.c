@@ -207,6 +207,14 @@ static void command_line_errors_say_where(void)
         CHECK_HOLDS(said, cases[k].part);
         CHECK_HOLDS(said, "--set ");
     }
+    // made of another option, which is what its errors name
+    Read read = read_set("facilities/a.cfg", "power+={limt_kw=3;} # --limit \"3 kW\"");
+    CHECK(!read.config && read.errors == 1);
+    CHECK_HOLDS(said, "--limit \"3 kW\": error: ");
+    CHECK(strstr(said, "--set") == NULL && strstr(said, "# ") == NULL);
+    read = read_set("facilities/a.cfg", "a} # --b=3");
+    CHECK(!read.config && read.errors >= 1);
+    CHECK_HOLDS(said, "--set a} # --b=3");
 }
 
 // default < part < base < file < --set
