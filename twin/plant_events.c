@@ -17,6 +17,16 @@ static void add_event(TwPlant *plant, TwEventKind kind, double at_s, double for_
 // A leaf, spine, core, rail or plane of the fabric goes out, and comes back where the event ends.
 static void compile_loss(TwPlant *plant, const TwNode *node, const TwEventRow *row, TwErrors *errors)
 {
+    bool several = row->elements.count > 0;
+    const char *name = several ? row->elements.values[0] : row->element[0] ? row->element : row->other;
+    if (name[0]) {
+        tw_node_error(node,
+                      several           ? "elements"
+                      : row->element[0] ? "feed"
+                                        : "element",
+                      errors, "a %s happens to the fabric, by plane and index: leave out \"%s\"", row->kind, name);
+        return;
+    }
     if (isfinite(row->for_s) && isfinite(row->until_s)) {
         tw_node_error(node, "for_s", errors, "for_s and until_s say the same: give one of them");
         return;

@@ -176,7 +176,7 @@ expect 2 "is no part of WHAT" "$TOKENWORKS" run dps_8rack --event "lose pdu1 at=
 expect 3 "did you mean \"pdu1\"" "$TOKENWORKS" run dps_8rack --event "lose pdu9 at=3s" -q
 # an error names the option as it was given, not the setting that it is made into
 expect 3 '--event "lose pdu9 at=3s": error: events.1.element = "pdu9": no power element' "$TOKENWORKS" check dps_8rack --event "lose pdu9 at=3s"
-grep -q "events+" out.txt && fail "an event of the command line is told as a setting"
+grep -q "events+" err.txt && fail "an event of the command line is told as a setting"
 
 # several at one instant are one event: what both cost is one cause, and the run without it is that without both
 expect 0 "" "$TOKENWORKS" run dps_8rack --for 4min --event "lose pdu1,pdu2 at=1min for=1min" --undisturbed --json --out both.h5 -q
@@ -192,6 +192,8 @@ expect 3 "no power element is named \"pd\"" "$TOKENWORKS" check dps_8rack --even
 expect 3 "name it with feed" "$TOKENWORKS" check dps_8rack --event "load_target pdu1,pdu2 at=3s limit_kw=100"
 expect 3 "give one of them" "$TOKENWORKS" check dps_8rack --set 'events+={ kind = "lose"; feed = "pdu1"; elements = ["pdu2"]; at_s = 3.0; }'
 expect 3 "leave out" "$TOKENWORKS" check dps_8rack --set 'events+={ kind = "water_loss"; elements = ["pdu2"]; at_s = 3.0; }'
+expect 3 "element = \"pdu1\": a lose_leaf happens to the fabric, by plane and index: leave out" "$TOKENWORKS" check dps_8rack --event "lose_leaf pdu1 at=3s"
+expect 3 "elements = [\"pdu1\", \"pdu2\"]: a lose_spine happens to the fabric" "$TOKENWORKS" check dps_8rack --event "lose_spine pdu1,pdu2 at=3s"
 # a target that cuts nothing, and one that capping cannot keep, are told
 expect 0 "is held to anyhow: does nothing" "$TOKENWORKS" check dps_8rack --event "load_target utility at=1h for=1h limit_kw=900"
 expect 0 "that its racks draw idle: capping cannot keep it" "$TOKENWORKS" check dps_8rack --event "load_target utility at=1h for=1h limit_kw=100"
