@@ -197,23 +197,27 @@ static bool begins(TwEventKind kind)
     if (kind >= TW_EVENT_COOLING) return (kind - TW_EVENT_COOLING) % 2 == 0;
     return kind == TW_EVENT_TARGET || kind == TW_EVENT_LOSE || kind == TW_EVENT_SUPPLY || kind == TW_EVENT_PUMP ||
            kind == TW_EVENT_DIP || kind == TW_EVENT_OUT || kind == TW_EVENT_FABRIC || kind == TW_EVENT_FAIL ||
-           kind == TW_EVENT_MAINTAIN;
+           kind == TW_EVENT_MAINTAIN || kind == TW_EVENT_SLOW;
 }
 
 static bool ends(TwEventKind kind)
 {
     if (kind >= TW_EVENT_COOLING) return !begins(kind);
     return kind == TW_EVENT_TARGET_END || kind == TW_EVENT_RESTORE || kind == TW_EVENT_PUMP_END ||
-           kind == TW_EVENT_DIP_END || kind == TW_EVENT_OUT_END || kind == TW_EVENT_FABRIC_END;
+           kind == TW_EVENT_DIP_END || kind == TW_EVENT_OUT_END || kind == TW_EVENT_FABRIC_END ||
+           kind == TW_EVENT_SLOW_END;
 }
+
+// How often requests come is no disturbance: all runs that are compared have the same arrivals.
+static bool arrives(TwEventKind kind) { return kind == TW_EVENT_TRAFFIC || kind == TW_EVENT_TRAFFIC_END; }
 
 void tw_state_happen(TwState *state, const TwEvent *event)
 {
     TwMeters *m = tw_at(state->block, state->plant->slot.meters);
-    if (m->limited && m->allowed == 0) return;
     bool scripted = event->kind == TW_EVENT_SCRIPTED;
     const TwEventPlan *plan = scripted ? &state->plant->events[event->index] : NULL;
     TwEventKind kind = scripted ? plan->kind : (TwEventKind)event->kind;
+    if (m->limited && m->allowed == 0 && !arrives(kind)) return;
     uint8_t *begun = scripted ? (uint8_t *)tw_at(state->block, state->plant->slot.begun) + plan->pair : NULL;
     int64_t number = 0;
     bool more = scripted && plan->more;

@@ -185,6 +185,21 @@ import json, sys
 run = json.load(open("out.txt"))
 assert len(run["causes"]) == 1 and run["causes"][0]["tokens_lost_exact"] == run["undisturbed"]["tokens_lost"] > 0' ||
     fail "two PDUs lost as one event are not one cause"
+# racks that are slow are a disturbance too, several of them one; how often requests come is among the arrivals: a loss
+# beside it costs about as much as without
+expect 0 "" "$TOKENWORKS" run dps_8rack --for 4min --event "slow a,b1 at=30s for=1min value=3" --event "lose pdu3 at=1min for=30s" --undisturbed --json --out slowed.h5 -q
+python3 -c '
+import json, sys
+run = json.load(open("out.txt"))
+exact = [c["tokens_lost_exact"] for c in run["causes"]]
+assert len(exact) == 2 and exact[0] > 0 and exact[1] > 0 and sum(exact) == run["undisturbed"]["tokens_lost"]' ||
+    fail "slow racks are not one cause"
+lost=()
+for traffic in "" "traffic at=10s value=0.8"; do
+    expect 0 "" "$TOKENWORKS" run dps_8rack --for 4min ${traffic:+--event "$traffic"} --event "lose pdu3 at=1min for=30s" --undisturbed --json --out fewer.h5 --force -q
+    lost+=("$(python3 -c 'import json; print(json.load(open("out.txt"))["undisturbed"]["tokens_lost"])')")
+done
+[ "${lost[1]}" -gt 0 ] && [ "${lost[1]}" -le "${lost[0]}" ] || fail "fewer requests are booked to a loss: ${lost[*]}"
 # a group is all of it; a name twice is once
 expect 0 "" "$TOKENWORKS" run dps_8rack --for 2min --event "lose pdu,pdu1 at=1min" --out all.h5 -q
 [ "$(grep -c "2 racks without power" out.txt)" = 4 ] || fail "a group of four PDUs is not lost whole"
