@@ -16,6 +16,7 @@
 #include "twin/planners.h"
 #include "twin/plant_parts.h"
 #include "twin/policies.h"
+#include "twin/reference.h"
 #include "twin/rows.h"
 #include "twin/saturation.h"
 #include "twin/story.h"
@@ -114,12 +115,12 @@ static void check_limits(const TwPlant *plant, TwErrors *errors)
         if (strcmp(row.kind, "load_target") != 0) continue;
         if (row.scenario[0] && strcmp(row.scenario, plant->run.scenario) != 0) continue;
         const char *of = row.element[0] ? row.element : row.other;
-        for (int k = 0; k < plant->element_count; k++)
-            if (strcmp(of, plant->element_names[k]) == 0 && row.limit_w < idle_w[k])
-                tw_node_warn(node, "limit_w", errors,
-                             "%s: a target of %.7g kW is below the %.0f kW that its racks draw idle: capping cannot "
-                             "keep it",
-                             of, row.limit_w * 1e-3, idle_w[k] * 1e-3);
+        int k = tw_find_entry(plant->element_names, plant->element_count, of, 0, 1);
+        if (k >= 0 && row.limit_w < idle_w[k])
+            tw_node_warn(
+                node, "limit_w", errors,
+                "%s: a target of %.7g kW is below the %.0f kW that its racks draw idle: capping cannot keep it",
+                plant->element_names[k], row.limit_w * 1e-3, idle_w[k] * 1e-3);
     }
 }
 

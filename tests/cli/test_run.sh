@@ -212,6 +212,7 @@ expect 3 "elements = [\"pdu1\", \"pdu2\"]: a lose_spine happens to the fabric" "
 # a target that cuts nothing, and one that capping cannot keep, are told
 expect 0 "is held to anyhow: does nothing" "$TOKENWORKS" check dps_8rack --event "load_target utility at=1h for=1h limit_kw=900"
 expect 0 "that its racks draw idle: capping cannot keep it" "$TOKENWORKS" check dps_8rack --event "load_target utility at=1h for=1h limit_kw=100"
+expect 0 "pdu1: a target of 10 kW is below" "$TOKENWORKS" check dps_8rack --event "load_target pdu at=1h for=1h limit_kw=10"
 
 # settings without number, and options that are settings too
 # shellcheck disable=SC2046
