@@ -92,6 +92,16 @@ static bool check_model(const TwModelRow *m, TwError *error)
         return tw_fail(error, TW_BAD_INPUT,
                        "index_tokens of the model = %lld beside window_tokens = %lld, expected one",
                        (long long)m->index_tokens, (long long)m->window_tokens);
+    if (m->moe_layers > 0 && (m->experts < 1 || m->top_k < 1 || m->expert_inter < 1))
+        return tw_fail(
+            error, TW_BAD_INPUT,
+            "the model has %lld moe_layers with experts = %lld, top_k = %lld and expert_inter = %lld, expected "
+            "1 or more of each",
+            (long long)m->moe_layers, (long long)m->experts, (long long)m->top_k, (long long)m->expert_inter);
+    if (m->moe_layers < 1 && m->expert_hidden > 0)
+        return tw_fail(error, TW_BAD_INPUT,
+                       "expert_hidden of the model = %lld beside moe_layers = 0: expected how many layers have experts",
+                       (long long)m->expert_hidden);
     if (m->moe_layers > 0 && m->top_k > m->experts)
         return tw_fail(error, TW_BAD_INPUT, "top_k of the model = %lld, expected at most its %lld experts",
                        (long long)m->top_k, (long long)m->experts);

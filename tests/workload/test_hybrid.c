@@ -314,6 +314,8 @@ static void contradictions_are_told(void)
     const TwModelRow good = f.model;
     f.model.moe_layers = 24;
     refused(&f, "24 moe_layers");
+    f.model = good, f.model.top_k = 0;
+    refused(&f, "top_k = 0 and expert_inter = 1856, expected 1 or more");
     f.model = good, f.model.layer_form = "pair";
     refused(&f, "expected 52 layers in all");
     f.model = good, f.model.linear_gate_rank = 128;
@@ -336,8 +338,12 @@ static void contradictions_are_told(void)
     refused(&f, "linear_layers of the model = 73, expected at most its 72 layers");
     fixture_close(&f);
     CHECK(fixture_open(&f, "h200_sxm", "phi-4", "bf16", 2));
+    const TwModelRow dense = f.model;
     f.model.layer_form = "single";
     refused(&f, "layer_form");
+    // what only experts have does nothing here
+    f.model = dense, f.model.expert_hidden = 512;
+    refused(&f, "expert_hidden of the model = 512 beside moe_layers = 0");
     fixture_close(&f);
 }
 
