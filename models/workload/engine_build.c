@@ -137,8 +137,11 @@ static bool check_policy(const TwEngineSpec *spec, TwError *error)
             "prefix_cache = \"off\" and prompts that share nothing");
     bool alone = spec->tier_count == 0 && spec->speculate.draft == 0;
     if (tw_keeps_states(spec) && !alone)
-        return tw_fail(error, TW_BAD_INPUT,
-                       "a prefix cache that keeps states beside lower tiers or drafts, expected it without these");
+        return tw_fail(
+            error, TW_BAD_INPUT,
+            "a prefix cache that keeps states, beside %d lower tiers and draft_tokens = %d: expected none of "
+            "either, or prefix_cache = \"off\"",
+            spec->tier_count, spec->speculate.draft);
     if (tw_keeps_states(spec) && spec->step->state_page_tokens % spec->block_tokens != 0)
         return tw_fail(error, TW_BAD_INPUT,
                        "block_tokens = %d: states are kept behind pages of %d tokens, expected a divisor of that",

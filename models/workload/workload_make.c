@@ -103,7 +103,9 @@ static bool compile_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec,
     }
     pool->apart = spec->hand_over.engine != NULL;
     if (pool->apart && (tw_keeps_states(&pool->engine.spec) || tw_keeps_states(spec->hand_over.engine))) {
-        complain(errors, spec, "a prefix cache that keeps states where prompts are computed apart, expected it off");
+        complain(errors, spec,
+                 "a prefix cache that keeps states, where prompts are computed apart: expected prefix_cache = \"off\" "
+                 "of both");
         return false;
     }
     pool->re_role = pool->apart && spec->hand_over.re_role;

@@ -264,7 +264,7 @@ static void states_behind_pages(void)
     spec.block_tokens = 256;
     CHECK(!tw_engine_build(engine, &spec, &error) && strstr(error.text, "pages of 2176 tokens") != NULL);
     spec.block_tokens = 16, spec.speculate = (TwSpeculate){.draft = 1, .acceptance = {0.5}};
-    CHECK(!tw_engine_build(engine, &spec, &error) && strstr(error.text, "drafts") != NULL);
+    CHECK(!tw_engine_build(engine, &spec, &error) && strstr(error.text, "draft_tokens = 1: expected none") != NULL);
     free(engine);
     tw_step_destroy(model);
     f.spec.static_memory = true;
