@@ -4,6 +4,7 @@
 #include "sim/record.h"
 #include "sim/sources.h"
 #include "sim/version.h"
+#include "twin/inputs.h"
 #include "twin/machine.h"
 #include "twin/report.h"
 #include "twin/scene_maker.h"
@@ -140,8 +141,9 @@ static bool write_waves(TwRecord *record, const TwState *state, TwError *error)
 static bool write_summary(TwRecord *record, const TwState *state, TwSceneMaker *maker, bool with_state, TwError *error)
 {
     const TwPlant *plant = tw_state_plant(state);
-    char key[33], seed[32];
+    char key[33], inputs[33], seed[32];
     tw_config_key(plant->config, key);
+    tw_inputs_of(plant->path, plant->config, inputs);
     snprintf(seed, sizeof seed, "%lld", (long long)plant->run.seed);
     char *config = tw_config_resolved(plant->config);
     TwReport *report = tw_report_create(state, -1.0);
@@ -152,6 +154,7 @@ static bool write_summary(TwRecord *record, const TwState *state, TwSceneMaker *
                 tw_record_attribute(record, "fidelity", plant->run.fidelity, error) &&
                 tw_record_attribute(record, "key", key, error) && tw_record_text(record, "config", config, error) &&
                 tw_record_text(record, "sources", TW_SOURCES, error) &&
+                tw_record_text(record, "inputs", inputs, error) &&
                 write_page(record, "report", print_json, &pages, error) &&
                 write_page(record, "report_text", print_text, &pages, error) &&
                 write_page(record, "scene", print_scene, &pages, error) && tw_report_record(report, record, error) &&
@@ -214,11 +217,14 @@ static bool same_result(const char *out, const TwPlant *plant, const TwOptions *
     TwResult *result;
     TwError error = {0};
     if (!tw_result_open(&result, out, &error)) return false;
-    char key[33];
+    char key[33], inputs[33];
     tw_config_key(plant->config, key);
+    tw_inputs_of(plant->path, plant->config, inputs);
     char *found = tw_result_text(result, "@key", &error), *status = tw_result_text(result, "@status", &error);
     char *source = tw_result_text(result, "@source", &error), *sources = tw_result_text(result, "sources", &error);
-    bool same = found && status && source && sources && strcmp(found, key) == 0 && strcmp(status, "complete") == 0 &&
+    char *files = tw_result_text(result, "inputs", &error);
+    bool same = found && status && source && sources && files && strcmp(files, inputs) == 0 &&
+                strcmp(found, key) == 0 && strcmp(status, "complete") == 0 &&
                 strcmp(source, "tokenworks " TW_VERSION) == 0 && strcmp(sources, TW_SOURCES) == 0;
     if (same) {
         char *page = tw_result_text(result, options->json ? "report" : "report_text", &error);
@@ -233,6 +239,7 @@ static bool same_result(const char *out, const TwPlant *plant, const TwOptions *
     free(status);
     free(source);
     free(sources);
+    free(files);
     tw_result_close(result);
     return same;
 }

@@ -98,15 +98,10 @@ static void part_of(const TwNode *node, const uint8_t digest[SHA256_DIGEST_LENGT
 static void key_text(const uint64_t sum[LANES], char key[33])
 {
     SHA2_CTX context;
-    uint8_t digest[SHA256_DIGEST_LENGTH];
+    char all[SHA256_DIGEST_STRING_LENGTH];
     SHA256Init(&context);
     SHA256Update(&context, (const uint8_t *)sum, LANES * sizeof *sum);
-    SHA256Final(digest, &context);
-    static const char digits[] = "0123456789abcdef";
-    for (int i = 0; i < 16; i++) {
-        key[2 * i] = digits[digest[i] >> 4];
-        key[2 * i + 1] = digits[digest[i] & 15];
-    }
+    memcpy(key, SHA256End(&context, all), 32);
     key[32] = '\0';
 }
 

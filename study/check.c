@@ -3,105 +3,24 @@
 #include "sim/sources.h"
 #include "sim/version.h"
 #include "study/inner.h"
-#include "twin/deploy.h"
 #include "twin/facility.h"
-#include "twin/reference.h"
+#include "twin/inputs.h"
 
-#include <dirent.h>
 #include <math.h>
 #include <sha2.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-
-static void hex(const uint8_t *digest, int bytes, char *text)
-{
-    static const char digits[] = "0123456789abcdef";
-    for (int i = 0; i < bytes; i++) {
-        text[2 * i] = digits[digest[i] >> 4];
-        text[2 * i + 1] = digits[digest[i] & 15];
-    }
-    text[2 * bytes] = '\0';
-}
-
-static bool hash_file(SHA2_CTX *to, const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    if (!f) return false;
-    static _Thread_local uint8_t buffer[65536];
-    for (size_t n; (n = fread(buffer, 1, sizeof buffer, f)) > 0;) SHA256Update(to, buffer, n);
-    fclose(f);
-    return true;
-}
-
-static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
-
-// Every file below a folder, in the order of their names.
-static void hash_folder(SHA2_CTX *to, const char *folder, int depth)
-{
-    DIR *d = opendir(folder);
-    if (!d || depth > 4) {
-        if (d) closedir(d);
-        return;
-    }
-    char **names = NULL;
-    int count = 0;
-    for (struct dirent *e; (e = readdir(d));) {
-        if (e->d_name[0] == '.') continue;
-        names = realloc(names, (size_t)(count + 1) * sizeof *names);
-        if (!names) abort();
-        names[count++] = tw_copied(e->d_name);
-    }
-    closedir(d);
-    if (count) qsort(names, (size_t)count, sizeof *names, by_name);
-    for (int i = 0; i < count; i++) {
-        char path[1200];
-        struct stat info;
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
-            hash_folder(to, path, depth + 1);
-        else {
-            SHA256Update(to, (const uint8_t *)names[i], strlen(names[i]));
-            hash_file(to, path);
-        }
-        free(names[i]);
-    }
-    free(names);
-}
-
-// The measured tables that results rest on: an edited one gives new keys.
-static void digest_data(TwStudy *study)
-{
-    if (study->data_digest[0]) return;
-    SHA2_CTX context;
-    uint8_t digest[SHA256_DIGEST_LENGTH];
-    char folder[512];
-    SHA256Init(&context);
-    if (tw_data_find("calibration", folder, sizeof folder)) hash_folder(&context, folder, 0);
-    // errors that predictions are told with
-    if (tw_data_find("facilities/reference/errors.csv", folder, sizeof folder)) hash_file(&context, folder);
-    SHA256Final(digest, &context);
-    hex(digest, 32, study->data_digest);
-}
-
-// Digest of a file or folder that facilities name, read once.
-typedef struct NamedFile {
-    char *name;
-    bool found;
-    uint8_t digest[SHA256_DIGEST_LENGTH];
-} NamedFile;
 
 // What one thread checks scenarios with.
 typedef struct Checker {
     TwStudy *study;
     TwVariants *variants;
-    NamedFile *files;
-    int file_count;
+    TwInputs *inputs;
 } Checker;
 
 static Checker checker_of(TwStudy *study)
 {
-    Checker checker = {.study = study};
+    Checker checker = {.study = study, .inputs = tw_inputs_create(study->base, study->data_digest)};
     char parts[512];
     bool found = tw_data_find("facilities/parts", parts, sizeof parts);
     const TwConfigInput in = {&tw_facility_kind, study->base, found ? parts : NULL, NULL, 0};
@@ -112,58 +31,7 @@ static Checker checker_of(TwStudy *study)
 static void checker_end(Checker *checker)
 {
     tw_variants_destroy(checker->variants);
-    for (int i = 0; i < checker->file_count; i++) free(checker->files[i].name);
-    free(checker->files);
-}
-
-static const NamedFile *named(Checker *checker, const char *name)
-{
-    for (int i = 0; i < checker->file_count; i++)
-        if (strcmp(checker->files[i].name, name) == 0) return &checker->files[i];
-    checker->files = realloc(checker->files, (size_t)(checker->file_count + 1) * sizeof *checker->files);
-    if (!checker->files) abort();
-    NamedFile *file = &checker->files[checker->file_count++];
-    *file = (NamedFile){.name = tw_copied(name)};
-    char path[600];
-    SHA2_CTX context;
-    SHA256Init(&context);
-    struct stat info;
-    file->found = tw_find_file(name, checker->study->base, path, sizeof path) && stat(path, &info) == 0;
-    if (file->found && S_ISDIR(info.st_mode))
-        hash_folder(&context, path, 0);
-    else
-        file->found = file->found && hash_file(&context, path);
-    SHA256Final(file->digest, &context);
-    return file;
-}
-
-// Files that a facility names: weather, traces, shares of experts, calibrations of one's own.
-static void hash_named(SHA2_CTX *to, Checker *checker, const char *name)
-{
-    if (!name || !name[0]) return;
-    const NamedFile *file = named(checker, name);
-    if (file->found) SHA256Update(to, file->digest, sizeof file->digest);
-}
-
-static void hash_pool(SHA2_CTX *to, Checker *checker, const TwNode *node)
-{
-    TwPoolRow row;
-    tw_node_row(node, &row);
-    hash_named(to, checker, row.trace);
-    hash_named(to, checker, row.expert_shares);
-    const TwNode *arrival = tw_node_group(node, "arrival");
-    if (!arrival) return;
-    TwArrivalRow arrivals;
-    tw_node_row(arrival, &arrivals);
-    hash_named(to, checker, arrivals.file);
-}
-
-// Those shipped are in the digest of the data.
-static void hash_tables(SHA2_CTX *to, Checker *checker, const TwNode *rack)
-{
-    TwAcceleratorRow chip;
-    tw_node_row(tw_node_group(rack, "gpu"), &chip);
-    if (tw_calibration_is_path(chip.calibration)) hash_named(to, checker, chip.calibration);
+    tw_inputs_destroy(checker->inputs);
 }
 
 // settings: the key of the resolved file.
@@ -171,11 +39,10 @@ static void key_of(Checker *checker, const TwConfig *config, const char settings
 {
     const TwStudy *study = checker->study;
     SHA2_CTX context;
-    uint8_t digest[SHA256_DIGEST_LENGTH];
+    char all[SHA256_DIGEST_STRING_LENGTH];
     char text[256];
     SHA256Init(&context);
-    int n = snprintf(text, sizeof text, "tokenworks %s %s part 4\n%s\n%s\n", TW_VERSION, TW_SOURCES, settings,
-                     study->data_digest);
+    int n = snprintf(text, sizeof text, "tokenworks %s %s part 5\n%s\n", TW_VERSION, TW_SOURCES, settings);
     SHA256Update(&context, (const uint8_t *)text, (size_t)n);
     for (int i = 0; i < study->output_count; i++) {
         n = snprintf(text, sizeof text, "output %s\n", study->outputs_kept[i]);
@@ -185,27 +52,17 @@ static void key_of(Checker *checker, const TwConfig *config, const char settings
         n = snprintf(text, sizeof text, "series %s %.17g\n", study->series[i].path, study->series_s);
         SHA256Update(&context, (const uint8_t *)text, (size_t)n);
     }
-    const TwNode *root = tw_config_root(config), *workload = tw_node_group(root, "workload");
-    TwSiteRow site;
-    TwTariffRow tariff;
-    tw_node_row(tw_node_group(root, "site"), &site);
-    tw_node_row(tw_node_group(root, "tariff"), &tariff);
-    hash_named(&context, checker, site.weather);
-    hash_named(&context, checker, site.carbon_file);
-    hash_named(&context, checker, tariff.price_file);
-    for (int i = 0; i < tw_node_entries(root, "racks"); i++)
-        hash_tables(&context, checker, tw_node_entry(root, "racks", i, NULL));
-    hash_pool(&context, checker, workload);
-    for (int i = 0; i < tw_node_entries(workload, "pools"); i++)
-        hash_pool(&context, checker, tw_node_entry(workload, "pools", i, NULL));
-    SHA256Final(digest, &context);
-    hex(digest, 16, key);
+    char inputs[33];
+    tw_inputs_digest(checker->inputs, config, inputs);
+    SHA256Update(&context, (const uint8_t *)inputs, strlen(inputs));
+    memcpy(key, SHA256End(&context, all), 32);
+    key[32] = '\0';
 }
 
 static void key_of_function(const TwStudy *study, int scenario, char key[33])
 {
     SHA2_CTX context;
-    uint8_t digest[SHA256_DIGEST_LENGTH];
+    char all[SHA256_DIGEST_STRING_LENGTH];
     char text[160];
     SHA256Init(&context);
     int n = snprintf(text, sizeof text, "tokenworks %s function %s %lld", TW_VERSION, study->function,
@@ -217,8 +74,8 @@ static void key_of_function(const TwStudy *study, int scenario, char key[33])
                      tw_axis_number(axis, tw_point_at(study, scenario / study->replicates, i)));
         SHA256Update(&context, (const uint8_t *)text, (size_t)n);
     }
-    SHA256Final(digest, &context);
-    hex(digest, 16, key);
+    memcpy(key, SHA256End(&context, all), 32);
+    key[32] = '\0';
 }
 
 // A side of a constraint: a number, a setting, or NaN with the word of a text setting in *word.
@@ -410,7 +267,7 @@ static void check_all(TwStudy *study, int from, int to, int first, int step, Che
 
 bool tw_scenarios_check(TwStudy *study, int from, int to, TwErrors *errors)
 {
-    if (!study->function[0]) digest_data(study);
+    if (!study->function[0] && !study->data_digest[0]) tw_inputs_shipped(study->data_digest);
     // many are dealt to the ranks; few are checked by each of them
     bool dealt = study->deal && to - from >= 32 * study->deal->size;
     int bad = to, step = dealt ? study->deal->size : 1, first = dealt ? study->deal->rank : 0;

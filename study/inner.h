@@ -157,7 +157,7 @@ struct TwStudy {
     TwSpots *place_lists;
     char **words;
     int word_count, word_room;
-    char data_digest[65];    // of the calibration tables
+    char data_digest[65];    // of the shipped tables (twin/inputs.h)
     char list_file[600];     // of a listed design
     char start[32];          // of the base facility
     TwConfig *config;        // the base as read, while the study is made

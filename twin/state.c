@@ -9,6 +9,7 @@
 #include "twin/fabric.h"
 #include "twin/failures.h"
 #include "twin/flex.h"
+#include "twin/inputs.h"
 #include "twin/jobs.h"
 #include "twin/planners.h"
 #include "twin/rows.h"
@@ -24,7 +25,7 @@
 
 // What a saved block begins with in its file, so that it is never laid over another plant.
 typedef struct Seal {
-    char key[40], version[40];
+    char key[40], version[40], inputs[40];
     uint64_t bytes, checksum;
 } Seal;
 
@@ -35,6 +36,8 @@ static Seal seal_of(const TwPlant *plant, const void *block)
     tw_config_key(plant->config, key);
     snprintf(seal.key, sizeof seal.key, "%s", key);
     snprintf(seal.version, sizeof seal.version, "%s", TW_VERSION " " TW_SOURCES);
+    tw_inputs_of(plant->path, plant->config, key);
+    snprintf(seal.inputs, sizeof seal.inputs, "%s", key);
     return seal;
 }
 
@@ -287,6 +290,13 @@ bool tw_state_restore(TwState *state, const void *bytes, size_t count, TwError *
     Seal want = seal_of(state->plant, state->block), found = {0};
     if (count >= sizeof found) memcpy(&found, bytes, sizeof found);
     want.checksum = found.checksum;
+    if (count == sizeof want + want.bytes && strcmp(found.key, want.key) == 0 &&
+        strcmp(found.version, want.version) == 0 && strcmp(found.inputs, want.inputs) != 0)
+        return tw_fail(
+            error, TW_BAD_INPUT,
+            "the snapshot was made with other tables or files (%.39s, here %s): those of kernels, or what the "
+            "facility names",
+            found.inputs, want.inputs);
     if (count != sizeof want + want.bytes || memcmp(&found, &want, sizeof want) != 0)
         return tw_fail(error, TW_BAD_INPUT,
                        "the snapshot is of another facility, setting or build (key %.32s of %.39s, here %.32s of %s)",

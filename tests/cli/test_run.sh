@@ -246,4 +246,14 @@ grep -Eq "p12 .* 142.0 " out.txt && grep -Eq "p22 .* 264.0 " out.txt || { cat ou
 # racks held below what their hosts draw: accelerators that rest draw nothing, not less
 expect 1 "exceeded" "$TOKENWORKS" run dps_8rack --for 1min --set run.rack_scale=10 --json --out none.h5 -q
 [ "$(json power.gpu_mw.mean)" = 0 ] || fail "accelerators without power draw $(json power.gpu_mw.mean) MW"
+# tables of kernels or a named file that has changed since: run again, and no state of before goes on
+mkdir data && ln -s "$facilities" data/facilities && cp -r "$facilities/../calibration" data/calibration
+named="dps_8rack --for 2min --set run.warmup_min=0"
+expect 0 "" env TOKENWORKS_DATA="$PWD/data" "$TOKENWORKS" run $named --out tables.h5 --stop 1min
+expect 0 "" env TOKENWORKS_DATA="$PWD/data" "$TOKENWORKS" run $named --out whole.h5
+expect 0 "holds this run already" env TOKENWORKS_DATA="$PWD/data" "$TOKENWORKS" run $named --out whole.h5
+echo "# changed" >> data/calibration/gb300/gemm.csv
+expect 3 "was made with other tables or files" env TOKENWORKS_DATA="$PWD/data" "$TOKENWORKS" run $named --out on.h5 --restore tables.partial.h5
+expect 5 "holds another run" env TOKENWORKS_DATA="$PWD/data" "$TOKENWORKS" run $named --out whole.h5
+expect 0 "" env TOKENWORKS_DATA="$PWD/data" "$TOKENWORKS" run $named --out whole.h5 --force
 finish
