@@ -46,8 +46,11 @@ static void add_error(Groups *groups, const char *name, double error)
     g->error[g->count++] = error;
 }
 
+static int by_name(const void *a, const void *b) { return strcmp(((const Group *)a)->name, ((const Group *)b)->name); }
+
 static void close_groups(TwValidation *v, Groups *groups)
 {
+    qsort(groups->at, (size_t)groups->count, sizeof *groups->at, by_name);
     for (int i = 0; i < groups->count; i++) {
         Group *g = &groups->at[i];
         tw_sort(g->error, (size_t)g->count);
