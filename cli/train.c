@@ -107,7 +107,7 @@ static void print_memory(const TwTrained *r)
     printf("  memory    %10.1f GB of %.1f a GPU: weights %.1f, gradients %.1f, optimiser %.1f, activations %.1f, rest "
            "%.1f%s\n",
            1e-9 * m->sum, 1e-9 * m->had, 1e-9 * m->weights, 1e-9 * m->gradients, 1e-9 * m->optimiser,
-           1e-9 * m->activations, 1e-9 * m->engine, r->fits ? "" : ": does NOT fit");
+           1e-9 * m->activations, 1e-9 * m->engine, r->fits ? "" : ": does NOT fit (--layouts: what does)");
     if (r->recompute != TW_RECOMPUTE_NONE)
         printf("            %10s computed again: %s\n", "",
                r->recompute == TW_RECOMPUTE_FULL ? "all layers" : "norms, activations");

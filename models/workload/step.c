@@ -426,7 +426,12 @@ static bool set_memory(TwStepModel *model, const TwStepTables *t, const TwStepSp
         tw_model_kv_bytes(spec->model, tp, c->cache == TW_FP8) * windowed_share(spec) * c->stage_excess / c->stages;
     model->kv_blocks_16 =
         tw_kv_blocks(had, spec->memory_fraction, model->weight_bytes, activation, other, model->kv_bytes_per_token, 16);
-    if (model->kv_blocks_16 < 1 && !spec->training)
+    // twin/train.h counts what training keeps
+    if (spec->training) {
+        model->kv_blocks_16 = 1;
+        return true;
+    }
+    if (model->kv_blocks_16 < 1)
         return tw_fail(error, TW_BAD_INPUT,
                        "the weights do not fit: %.4g GB of weights, %.4g GB of activations and engine a GPU, %.4g GB "
                        "had (%g of %.4g GB); raise tensor_parallel or choose a smaller precision",

@@ -241,7 +241,9 @@ static void emitted(void *context, const char *name, double times, const TwKerne
         if (!batch->frozen) add_weights(pass, kernel, times, cost);
         break;
     case TW_KERNEL_PREFILL:
-    case TW_KERNEL_MLA_PREFILL: {
+    case TW_KERNEL_MLA_PREFILL:
+    case TW_KERNEL_SPARSE:
+    case TW_KERNEL_INDEX: {
         // five products for two, longer by as much as is measured
         TwKernelCost back = *cost;
         tw_kernel_stretch(&back, strncmp(name, "windowed", 8) == 0 ? pass->windowed : pass->attention);
@@ -252,6 +254,8 @@ static void emitted(void *context, const char *name, double times, const TwKerne
     case TW_KERNEL_COLLECTIVE:
         more(&kernel->backward, times, cost);
         break;
+    case TW_KERNEL_CHOOSE:
+        break;    // no gradient
     default:
         more(&kernel->backward, times * backward_bytes(name), cost);
     }

@@ -191,6 +191,26 @@ static void hides_transfers(void)
     CHECK(hidden.step_s < shown.step_s);
 }
 
+// Of every kind of layer: states, sparse attention, windows, experts beside a dense MLP; nothing but finite numbers.
+static void kinds_of_layers(void)
+{
+    static const char *const models[] = {"kimi-linear-48b-a3b", "nemotron-h-56b", "falcon-h1-34b", "deepseek-v3.2",
+                                         "gpt-oss-20b",         "gemma-3-27b",    "llama-4-scout"};
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        TwTrainSetup setup =
+            setup_of("h100_sxm", models[i], "bf16", (TwTrainLayout){64, 1, 1, 1, 1, 1, 1, 128, 4096, false});
+        setup.recompute = -1;
+        TwTrained r = trained(&setup);
+        CHECK(isfinite(r.step_s) && r.step_s > 0.0 && r.mfu > 0.0 && r.mfu < 1.0);
+        for (int k = 0; k < r.micro.count; k++) {
+            const TwTrainPart *part = &r.micro.part[k];
+            CHECK(part->forward_s >= 0.0 && part->backward_s >= 0.0 && isfinite(part->energy_j));
+            bool attention = strcmp(part->name, "attention") == 0 || strncmp(part->name, "sparse", 6) == 0;
+            if (attention) CHECK(part->backward_s > 2.0 * part->forward_s);
+        }
+    }
+}
+
 static void backward_of_attention(void)
 {
     TwAcceleratorRow chip;
@@ -288,6 +308,7 @@ int main(void)
     keeps_activations();
     holds_memory();
     hides_transfers();
+    kinds_of_layers();
     backward_of_attention();
     bad_layouts();
     layouts();
