@@ -35,8 +35,13 @@ static bool check_experts(const TwTrainSetup *setup, TwError *error)
 {
     int tp = at_least_one(setup->layout.tp), ep = at_least_one(setup->layout.ep);
     TwModelRow model;
-    if (ep > 1 && tw_model_numbers(setup->model, &model) && model.moe_layers < 1)
-        return tw_fail(error, TW_BAD_INPUT, "ep = %d, but %s has no experts", ep, setup->model);
+    if (ep > 1 && tw_model_numbers(setup->model, &model)) {
+        if (model.moe_layers < 1)
+            return tw_fail(error, TW_BAD_INPUT, "ep = %d, but %s has no experts", ep, setup->model);
+        if (model.experts % ep != 0)
+            return tw_fail(error, TW_BAD_INPUT, "ep = %d, expected a divisor of the %lld experts", ep,
+                           (long long)model.experts);
+    }
     bool whole = ep >= tp ? ep % tp == 0 : tp % ep == 0;
     return whole || tw_fail(error, TW_BAD_INPUT, "ep = %d, expected a multiple or a divisor of tp = %d", ep, tp);
 }

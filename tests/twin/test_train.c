@@ -266,7 +266,9 @@ static void bad_layouts(void)
     setup.chip = "gb200", setup.model = "llama-3.1-7b";
     refuses(&setup, "llama-3.1-70b");
     setup = setup_of("gb200", "qwen3-235b-a22b", "fp8", (TwTrainLayout){64, 4, 1, 1, 1, 6, 1, 64, 4096, false});
-    refuses(&setup, "a multiple or a divisor of tp = 4");
+    refuses(&setup, "expected a divisor of the 128 experts");
+    setup.layout.tp = 6, setup.layout.gpus = 96, setup.layout.ep = 8;
+    refuses(&setup, "a multiple or a divisor of tp = 6");
 }
 
 static void layouts(void)
